@@ -1,0 +1,1 @@
+"""Doors: where requests come in. They do not know each other."""

@@ -1,0 +1,1 @@
+"""What administrators reach, over a unix socket that no door leads to."""

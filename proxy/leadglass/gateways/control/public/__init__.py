@@ -1,0 +1,1 @@
+"""What devices (and later people) reach below /.leadglass/, through the door."""

@@ -1,0 +1,1 @@
+"""Who asks: bearer tokens of configured issuers, verified and mapped to subjects."""
