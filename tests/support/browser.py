@@ -36,7 +36,7 @@ _FLAGS = (
     "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
 )  # fmt: skip
 _PUMPED = 65_536
-_LOOK_SECONDS = 0.05
+_LOOK_MS = 50
 
 
 def package(name: str) -> Path:
@@ -187,8 +187,9 @@ _GREYS = """() => {
 async def until(page: Page, condition: str, *, seconds: float = 30.0) -> None:
     """Wait until an expression is true on the page. Playwright's own wait evaluates text there, which our pages forbid (CSP)."""
     async with asyncio.timeout(seconds):
-        while not await page.evaluate(condition):
-            await asyncio.sleep(_LOOK_SECONDS)
+        await page.evaluate(
+            f"() => new Promise(done => {{ const look = () => ({condition}) ? done() : setTimeout(look, {_LOOK_MS}); look(); }})"
+        )
 
 
 async def drawn(page: Page) -> None:
