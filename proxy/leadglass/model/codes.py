@@ -44,6 +44,7 @@ class Code(StrEnum):
     STUDY_NOT_VISIBLE = "study-not-visible"
     PART_MISMATCH = "part-mismatch"
     STORE_UNREADABLE = "store-unreadable"
+    DEID_UNREADABLE = "deid-unreadable"
     PATIENT_CONFLICT = "patient-conflict"
     INSTANCE_EXISTS = "instance-exists"
     DECISION_UNDEFINED = "decision-undefined"

@@ -250,6 +250,13 @@ _ROWS: Final = (
         "Check the file with dcmdump.",
     ),
     Reason(
+        Code.DEID_UNREADABLE,
+        502,
+        "Cannot be de-identified",
+        "The archive gave an instance that cannot be read to its end, so nobody can say whom it names.",
+        "Ask for the other instances of the study, and tell the administrator of the archive of this one.",
+    ),
+    Reason(
         Code.PATIENT_CONFLICT,
         409,
         "Patient conflict",
