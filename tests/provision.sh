@@ -24,6 +24,7 @@ ls /usr/share/orthanc/plugins/libOrthancDicomWeb.so* >/dev/null 2>&1 || packages
 [ -e /usr/share/orthanc/plugins/libOrthancPython.so ] || packages="$packages orthanc-python"
 /usr/bin/python3 -c "import cryptography, jwt" 2>/dev/null || packages="$packages python3-cryptography python3-jwt"
 have storescu || packages="$packages dcmtk"
+have dciodvfy || packages="$packages dicom3tools"
 have chromium || packages="$packages chromium fonts-dejavu-core"
 have nginx || [ -x /usr/sbin/nginx ] || packages="$packages nginx-light"
 [ -e /usr/lib/nginx/modules/ngx_stream_js_module.so ] || packages="$packages libnginx-mod-stream libnginx-mod-stream-js"
