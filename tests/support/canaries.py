@@ -10,6 +10,7 @@ gzipped, deflated, in base64, percent-encoded, in the numbers of DICOM JSON.
 import base64
 import binascii
 import datetime as dt
+import importlib
 import io
 import json
 import re
@@ -71,11 +72,11 @@ _DEEPEST: Final = 3  # wrappings one in another
 def rows() -> tuple[int, ...]:
     """Return the tags of every row of the table that names one: of ours once it is there, else of the reference."""
     try:
-        from leadglass.deid.table import ROWS  # type: ignore[import-untyped]
+        table = importlib.import_module("leadglass.deid.table")
     except ImportError:
         listed = [row["id"] for row in json.loads(_TABLE.read_text(encoding="utf-8"))]
         return tuple(sorted(int(tag, 16) for tag in listed if re.fullmatch("[0-9a-fA-F]{8}", tag)))
-    return tuple(sorted(int(tag) for tag in ROWS))
+    return tuple(sorted(int(tag) for tag in table.ROWS))
 
 
 @cache

@@ -1,6 +1,7 @@
 import base64
 import gzip
 import io
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -71,7 +72,7 @@ def test_nothing_is_found_where_nothing_is() -> None:
         lambda data: data.decode().encode("utf-16-be"),
     ],
 )  # fmt: skip
-def test_wrappings_hide_nothing(wrap) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_wrappings_hide_nothing(wrap: Callable[[bytes], bytes]) -> None:
     inside = f"before {mark(0x00100010)} {ROOT}.{0x0020000D}.0 after".encode()
     assert tags_of(survivors(b"--frame\r\n\r\n" + wrap(inside) + b"\r\n--frame--")) == {0x00100010, 0x0020000D}
 
