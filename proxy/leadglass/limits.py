@@ -278,6 +278,13 @@ COMPRESS_MIN_BYTES: Final = 1_400  # below one TCP segment gzip saves nothing
 COMPRESS_LEVEL: Final = 1  # rows repeat themselves: the fastest level does nearly as well as the best
 OFFLOAD_BYTES: Final = 256 * KIB  # larger bodies are compressed in a thread: zlib lets the loop run meanwhile
 
+# --- Pixels --------------------------------------------------------------------------------------------------------
+MASK_FILE_BYTES: Final = MIB  # CTP's script of masks, grown over years, has 100 kB
+MASKS: Final = 2_000
+MASK_REGIONS: Final = 100  # of one device; CTP's have at most a dozen
+PIXEL_SIDE: Final = 65_535  # Rows and Columns are 16 bit
+PIXEL_FRAMES: Final = 1_000_000  # of one instance; enhanced CT have some thousand
+
 # --- Record --------------------------------------------------------------------------------------------------------
 RECORD_LINE_BYTES: Final = 4 * MIB
 RECORD_VALUES: Final = 200  # studies and patients listed in one completion; a digest stands for more

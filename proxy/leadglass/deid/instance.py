@@ -26,6 +26,7 @@ class Header:
     image_type: str = ""
     manufacturer: str = ""
     model: str = ""
+    software: str = ""
     photometric: str = ""
     burned_in: str = ""
     recognizable: str = ""

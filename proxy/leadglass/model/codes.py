@@ -51,6 +51,7 @@ class Code(StrEnum):
     DECISION_TIMEOUT = "decision-timeout"
     DECISION_UNAVAILABLE = "decision-unavailable"
     NOT_GRANTED = "not-granted"
+    PIXELS_AT_RISK = "pixels-at-risk"
     OBLIGATION_UNKNOWN = "obligation-unknown"
     UPSTREAM_BUSY = "upstream-busy"
     UPSTREAM_UNREACHABLE = "upstream-unreachable"

@@ -290,6 +290,13 @@ _ROWS: Final = (
         "Ask the administrator for a role that does.",
     ),
     Reason(
+        Code.PIXELS_AT_RISK,
+        403,
+        "The pixels may show who the patient is",
+        "This instance is kept back, because its pixels or its document may show who the patient is: {why}.",
+        "Ask for an instance of another kind; an administrator can add a mask for the device, or an allowance to the profile.",
+    ),
+    Reason(
         Code.OBLIGATION_UNKNOWN,
         403,
         "Obligation unknown",
