@@ -342,3 +342,9 @@ READINESS_NAMES: Final = 10_000  # people and viewers each told apart in one rep
 READINESS_EACH: Final = 20  # viewers and devices kept with one of them; a person has few
 ORTHANC_CONFIG_BYTES: Final = MIB  # of one configuration file of Orthanc; Debian's, all comments, has 38 kB
 ORTHANC_CONFIG_FILES: Final = 100  # in one folder; Debian has six
+
+# --- De-identification ---------------------------------------------------------------------------------------------
+DEID_PROFILES: Final = 200  # in a site's folder; a site has a handful
+DEID_PROFILE_BYTES: Final = 256 * KIB  # the whole table written out as overrides has some 30 KiB
+DATE_SHIFT_DAYS: Final = 3_650  # largest a profile may name; ranges of a search are widened by it
+DEID_KNOWN: Final = 200  # values known of one study and patient; names, numbers and places are some 20

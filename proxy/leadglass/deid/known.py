@@ -1,0 +1,105 @@
+"""What is known of a study and its patient before a byte of it is read: the values that text is cleaned of.
+
+Study Description comes before Patient's Name in every data set, so what is to be found in it has to be known first: from
+the archive's row of the study, or from a file read ahead.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from leadglass.limits import DEID_KNOWN
+
+_WHO: Final = (0x00100010, 0x00100020)  # name and number: who knows neither knows nothing to clean text of
+PEOPLE: Final = (
+    *_WHO,
+    0x00080050,  # Accession Number
+    0x00080090, 0x0008009C, 0x00081048, 0x00081050, 0x00081060, 0x00081070, 0x00321032, 0x00321033,  # physicians, operators
+    0x00100030,  # Patient's Birth Date
+    0x00101000, 0x00101001, 0x00101005, 0x00101040, 0x00101060, 0x00101090, 0x00102154, 0x00102155, 0x00102297,
+    0x00380010,  # Admission ID
+)  # fmt: skip
+"""Attributes that name people, by whatever."""
+PLACES: Final = (0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00080055)
+"""Attributes that name where it was made."""
+
+RUN: Final = re.compile(r"[^\W_]+")
+PIECE: Final = re.compile(r"[^\W\d_]+|\d+")
+_SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
+_LONG: Final = 4  # a shorter word is found only where it stands alone
+_LONG_OTHER: Final = 2  # in scripts that put no space between words
+
+
+def fold(text: str) -> str:
+    """Return text as it is compared: without case and marks."""
+    if text.isascii():
+        return text.lower()
+    apart = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(one for one in apart if not unicodedata.combining(one)).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words as `fold` has them: `whole` count where they stand alone, `parts` wherever they stand."""
+
+    whole: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def _words(values: frozenset[str]) -> Words:
+    whole: set[str] = set()
+    for value in values:
+        for spelt in {value, value.casefold().translate(_SPELT)}:
+            runs = [fold(run) for run in RUN.findall(unicodedata.normalize("NFC", spelt))]
+            whole.update(runs)
+            whole.update(piece for run in runs for piece in PIECE.findall(run))
+            whole.add("".join(runs))
+    whole = {word for word in whole if len(word) > 1 or not word.isascii()}
+    return Words(
+        frozenset(whole), tuple(word for word in whole if len(word) >= (_LONG if word.isascii() else _LONG_OTHER))
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The values known, of people and of places. `enough` says whether text can be cleaned with them at all."""
+
+    people: frozenset[str] = frozenset()
+    places: frozenset[str] = frozenset()
+    enough: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[int, Iterable[str]]) -> "Known":
+        """Return what is known by the attributes of a study: tag -> its values, as text; other tags are left alone."""
+        people = frozenset(text for tag in PEOPLE for text in values.get(tag, ()) if text)
+        places = frozenset(text for tag in PLACES for text in values.get(tag, ()) if text)
+        enough = any(text.strip() for tag in _WHO for text in values.get(tag, ()))
+        if len(people) + len(places) > DEID_KNOWN:
+            return cls()  # a data set made to be expensive: then text is not cleaned but dropped
+        return cls(people, places, enough)
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "Known":
+        """Return what is known by a row of DICOM JSON (PS3.18 annex F)."""
+        return cls.of({tag: texts(row.get(f"{tag:08X}")) for tag in (*PEOPLE, *PLACES)})
+
+    def words(self, *, places: bool) -> Words:
+        """Return the words to be looked for; those of places only where asked."""
+        return _words(self.people | self.places if places else self.people)
+
+
+def texts(attribute: object) -> Sequence[str]:
+    """Return the values of an attribute of DICOM JSON as text; the groups of a name are one each."""
+    if not isinstance(attribute, dict) or not isinstance(values := attribute.get("Value"), list):
+        return ()
+    found: list[str] = []
+    for value in values:
+        if isinstance(value, dict):
+            found += [group for group in value.values() if isinstance(group, str)]
+        elif isinstance(value, str | int | float):
+            found.append(str(value))
+    return found
