@@ -21,5 +21,4 @@ def test_every_obligation_is_whole(kind: type[Treatment]) -> None:
     assert kind.name == next(name for name, known in TREATMENTS.items() if known is kind)
     assert issubclass(kind.schema, Params)
     assert kind(kind.schema.model_construct()).describe().endswith(".")
-    assert kind.apply is not Treatment.apply
     assert kind.fits is not Treatment.fits

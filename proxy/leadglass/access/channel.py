@@ -15,7 +15,6 @@ from leadglass.codec.workitem import affected
 from leadglass.model.errors import Refusal, UpstreamBroken, refuse
 from leadglass.model.ports import ClientChannel
 from leadglass.model.reasons import Code
-from leadglass.obligations.plan import Plan
 
 _SWITCHING = 101
 _FAILED = 1011  # RFC 6455 section 7.4.1
@@ -28,7 +27,7 @@ async def serve(exchange: Exchange) -> None:
     question = exchange.question()
     decision, permit = await judged(exchange, question)  # 8: may they open it at all?
     scope.stage("plan")  # 9
-    Plan.of(decision, exchange.match)
+    exchange.plan(decision, question)
     await scope.decided(question, decision)
     async with services.live.running(exchange, question, decision) as running:
         scope.stage("upstream")
@@ -95,7 +94,7 @@ async def _visible(exchange: Exchange, text: bytes) -> dict[str, str] | None:
     decision = await services.policy.decide(question, scope.decision_id)
     if not decision.allow:
         return None
-    Plan.of(decision, exchange.match)
+    exchange.plan(decision, question)
     await scope.decided(question, decision)
     return named.patients
 

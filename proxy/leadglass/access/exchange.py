@@ -8,13 +8,15 @@ from leadglass.access.services import Archive, Services
 from leadglass.access.signals import stand
 from leadglass.audit.scope import Scope
 from leadglass.codec.routes import RouteMatch
-from leadglass.model.decision import Decision
+from leadglass.model.decision import DEIDENTIFY, Decision
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.facts import Context, Device, Resource, Study, Subject
 from leadglass.model.ports import BodySource, Reply
 from leadglass.model.question import Question
 from leadglass.model.reasons import Code
 from leadglass.model.request import CleanRequest, Peer
+from leadglass.obligations.occasion import Occasion
+from leadglass.obligations.plan import Plan
 
 
 @dataclass(slots=True)
@@ -23,6 +25,7 @@ class Exchange:
 
     `generation` is that of the epochs before any of this was looked up. `refused` is what a stage said no to while the
     gateway observes. `outlives` is for how many seconds what is running may outlive its token, by the latest decision.
+    `asked` is the request as the client spelt it where `match` is what its pseudonyms stand for, and `project` is whose they are.
     """
 
     services: Services
@@ -38,6 +41,8 @@ class Exchange:
     generation: int
     refused: Refusal | None = None
     outlives: int = 0
+    asked: RouteMatch | None = None
+    project: str | None = None
 
     @property
     def archive(self) -> Archive:
@@ -79,6 +84,23 @@ class Exchange:
         if refused is not None:
             return policy.pardon(refused, decision_id)
         return await policy.decide(question, decision_id)
+
+    def plan(self, decision: Decision, question: Question) -> Plan:
+        """Make the plan of an allowing decision. Raises Refusal.
+
+        Who spells a study by a project's pseudonym gets it in that project's view and in no other way.
+        """
+        if self.project is not None and not any(
+            one.type == DEIDENTIFY and one.params.get("project") == self.project for one in decision.obligations
+        ):
+            raise refuse(Code.STUDY_NOT_VISIBLE, "a pseudonym of a project that is not shown to this person")
+
+        def occasion() -> Occasion:
+            return Occasion(
+                self.match, question, self.services.means, self.asked, self.project, self.services.clock.now()
+            )
+
+        return Plan.of(decision, self.match, occasion)
 
     def question(
         self,

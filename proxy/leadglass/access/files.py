@@ -3,7 +3,6 @@
 from leadglass.access.exchange import Exchange
 from leadglass.access.reply import judged, send, takes_gzip
 from leadglass.codec import navigation
-from leadglass.obligations.plan import Plan
 from leadglass.static.mounts import Wanted
 
 
@@ -13,7 +12,7 @@ async def serve(exchange: Exchange) -> None:
     question = exchange.question()
     decision, permit = await judged(exchange, question)
     scope.stage("plan")  # 9
-    plan = Plan.of(decision, match)
+    plan = exchange.plan(decision, question)
     await scope.decided(question, decision)
     get = request.headers.get
     wanted = Wanted(

@@ -32,12 +32,12 @@ class Running:
     """One exchange under way; `async with` counts it in and out.
 
     `question` is what it stands on, answered so until `valid_until` (epoch seconds); `hidden` are the rows of a search
-    that the answer denies. `generation` is that of the epochs when all of this was last looked at; `due` says that it is
+    that the answer denies, `terms` what it makes of the bytes that leave. `generation` is that of the epochs when all of this was last looked at; `due` says that it is
     being judged again.
     """
 
     __slots__ = (
-        "_live", "_over", "_refusal", "_task", "due", "exchange", "generation", "hidden", "question", "valid_until",
+        "_live", "_over", "_refusal", "_task", "due", "exchange", "generation", "hidden", "question", "terms", "valid_until",
     )  # fmt: skip
 
     def __init__(self, live: "Live", exchange: Exchange, question: Question, decision: Decision) -> None:
@@ -50,7 +50,7 @@ class Running:
     def stands_on(self, question: Question, decision: Decision) -> None:
         """Say which answer to which question the exchange goes on with."""
         self.question, self.valid_until = question, decision.valid_until
-        self.exchange.outlives = decision.outlives
+        self.exchange.outlives, self.terms = decision.outlives, decision.terms
         self.hidden = frozenset(denial.row for denial in decision.rows) if decision.rows else _NONE
 
     async def __aenter__(self) -> Self:
@@ -186,6 +186,8 @@ class Live:
             decision = known[0]
         if not running.hidden >= {denial.row for denial in decision.rows}:
             raise refuse(Code.STUDY_NOT_VISIBLE, "a row of the page may no longer be seen")
+        if decision.terms != running.terms or (decision.terms and services.means != exchange.services.means):
+            raise refuse(Code.VIEW_CHANGED, "what is made of the reply has changed while it runs")
         running.stands_on(question, decision)
 
 

@@ -9,7 +9,6 @@ from leadglass.model.facts import Study
 from leadglass.model.permit import Permit
 from leadglass.model.question import Question
 from leadglass.model.reasons import Code
-from leadglass.obligations.plan import Plan
 
 _CHANGING = frozenset({"delete", "update", "store"})
 
@@ -62,15 +61,17 @@ async def _placed(exchange: Exchange, study: Study | None) -> Study | None:
 async def _answer(exchange: Exchange, question: Question, decision: Decision, permit: Permit) -> None:
     services, scope, match = exchange.services, exchange.scope, exchange.match
     scope.stage("plan")  # 9
-    plan = Plan.of(decision, match)
+    plan = exchange.plan(decision, question)
     await scope.decided(question, decision)
+    ask = (await plan.ask()).ask if plan.changes else match.ask
     changed = match.resource.study_uid if match.action.name in _CHANGING else None
     body = exchange.body.chunks() if match.body is not None else None
     async with services.live.running(exchange, question, decision) as running:
         try:
-            reply = await opened(exchange, running, permit, match.ask, body)  # 10
+            reply = await opened(exchange, running, permit, ask, body)  # 10
         finally:
             if changed is not None:
                 exchange.archive.studies.drop(changed)
-        sealed = plan.seal(reply, gzip=takes_gzip(exchange.request))  # 11
+        gzip = takes_gzip(exchange.request)
+        sealed = await plan.treat(reply, gzip=gzip) if plan.changes else plan.seal(reply, gzip=gzip)  # 11
         await send(exchange, sealed)  # 12

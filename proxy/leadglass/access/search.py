@@ -4,6 +4,7 @@ from leadglass.access.exchange import Exchange
 from leadglass.access.live import Running
 from leadglass.access.reply import judged, send, takes_gzip
 from leadglass.codec.query import STUDY_UID
+from leadglass.codec.routes import RouteMatch
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.facts import Study
 from leadglass.model.permit import Permit, Sealed
@@ -14,15 +15,15 @@ from leadglass.obligations.plan import Plan
 
 async def serve(exchange: Exchange) -> None:
     """Stages 7 to 12. Raises Refusal, UpstreamBroken, ClientGone."""
-    services, scope, match = exchange.services, exchange.scope, exchange.match
+    services, scope = exchange.services, exchange.scope
     question = exchange.question()
     decision, permit = await judged(exchange, question)  # 8: may they search at all, and with these keys?
     scope.stage("plan")  # 9
-    plan = Plan.of(decision, match)
+    plan = exchange.plan(decision, question)
     await scope.decided(question, decision)
     async with services.live.running(exchange, question, decision) as running:
         scope.stage("upstream")
-        page = await _page(exchange, permit)  # 10
+        page = await _page(exchange, permit, await plan.ask())  # 10
         scope.stage("rows")
         sealed = await _judged(exchange, running, plan, page)  # 11
         await running.confirm()
@@ -32,7 +33,7 @@ async def serve(exchange: Exchange) -> None:
 
 async def _judged(exchange: Exchange, running: Running, plan: Plan, page: Page) -> Sealed:
     """Judge the rows of a page and return what of it may leave."""
-    services, scope, match = exchange.services, exchange.scope, exchange.match
+    services, scope = exchange.services, exchange.scope
     # What the request names is looked up whether it has rows or not: hidden and absent cost the same.
     found, missing = await exchange.archive.studies.gather((*page.studies, *_named(exchange)), page=True)
     studies: tuple[Study, ...] = tuple(found[uid] for uid in page.studies if uid in found)
@@ -47,7 +48,7 @@ async def _judged(exchange: Exchange, running: Running, plan: Plan, page: Page) 
         rows = exchange.question(studies, missing)
         verdict = await exchange.decide(rows)
         await scope.decided(rows, verdict)
-        plan = Plan.of(verdict, match)  # raises what a denial of the page as a whole says
+        plan = exchange.plan(verdict, rows)  # raises what a denial of the page as a whole says
         running.stands_on(rows, verdict)
     patients = {study.study_uid: study.patient_id or "" for study in studies}
     return await plan.seal_rows(page, judged_uids, gzip=takes_gzip(exchange.request), patients=patients)
@@ -61,12 +62,12 @@ def _named(exchange: Exchange) -> tuple[str, ...]:
     return () if match.search is None else match.search.matching.get(STUDY_UID, ())
 
 
-async def _page(exchange: Exchange, permit: Permit) -> Page:
+async def _page(exchange: Exchange, permit: Permit, match: RouteMatch) -> Page:
     """Ask the archive. A study in the address that is not there has no rows, as one that is hidden has none."""
     try:
-        reply = await exchange.archive.upstream.open(permit, exchange.match.ask)
+        reply = await exchange.archive.upstream.open(permit, match.ask)
     except Refusal as refusal:
         if refusal.causes[0].reason.code != Code.STUDY_NOT_VISIBLE:
             raise
         return Page((), ())
-    return await read_page(reply, exchange.match)
+    return await read_page(reply, match)

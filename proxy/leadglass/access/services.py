@@ -16,6 +16,7 @@ from leadglass.codec.routes import Places
 from leadglass.devices.registry import Registry
 from leadglass.identity.identity import Identity
 from leadglass.model.ports import ControlDoor
+from leadglass.obligations.occasion import NO_MEANS, Means
 from leadglass.policy.decide import Policy
 from leadglass.policy.observed import Observes
 from leadglass.revocation.revocations import Revocations
@@ -47,7 +48,7 @@ class Services:
     `archives` are by their names under `upstreams`. `cors` lists the pages of other origins that may read replies.
     `degraded` tells which of the gateway's own conditions are not as they should be (`context.degraded`). `sign_in` says
     whether people can sign in here with a browser; `observes` until when refusals are let through.
-    `tracer` is None while nothing is traced.
+    `tracer` is None while nothing is traced. `means` are what obligations are met with.
     """
 
     clock: Clock
@@ -76,3 +77,4 @@ class Services:
     why: Why
     observes: Observes
     tracer: Tracer | None = None
+    means: Means = NO_MEANS

@@ -10,7 +10,6 @@ from leadglass.limits import STUDIES_JUDGED
 from leadglass.model.errors import FactsUnavailable, Refusal, refuse
 from leadglass.model.facts import Study
 from leadglass.model.reasons import Code
-from leadglass.obligations.plan import Plan
 from leadglass.obligations.store_body import StoreBody
 
 
@@ -25,7 +24,7 @@ async def serve(exchange: Exchange) -> None:
     scope.disclose(parts.stored)
     try:
         scope.stage("plan")  # 9
-        plan = Plan.of(decision, match)
+        plan = exchange.plan(decision, question)
         await scope.decided(question, decision)
         body = StoreBody(exchange.body, match.body, match.resource.study_uid, parts.judge)
         ask = match.ask._replace(content_type=body.content_type, length=None)
@@ -84,7 +83,7 @@ class _Parts:
         question = exchange.question((study,), missing, resource)
         decision = await exchange.decide(question, refused)
         await exchange.scope.decided(question, decision)
-        Plan.of(decision, exchange.match)  # raises what a denial says, and an obligation that a store cannot meet
+        exchange.plan(decision, question)  # raises what a denial says, and an obligation that a store cannot meet
         self.stored[uid] = header.patient_id or ""
         self._studies.drop(uid)
 

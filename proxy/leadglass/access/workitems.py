@@ -18,7 +18,6 @@ from leadglass.model.errors import FactsUnavailable, Refusal, refuse
 from leadglass.model.facts import Study
 from leadglass.model.reasons import Code
 from leadglass.obligations.page import read_workitems
-from leadglass.obligations.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ async def serve(exchange: Exchange) -> None:
     if held is None and not made:
         raise refuse(Code.STUDY_NOT_VISIBLE, "no such workitem")
     scope.stage("plan")  # 9
-    plan = Plan.of(decision, match)
+    plan = exchange.plan(decision, question)
     await scope.decided(question, decision)
     ask, body = match.ask, None
     if sent is not None:
@@ -73,7 +72,7 @@ async def search(exchange: Exchange) -> None:
     question = exchange.question()
     decision, permit = await judged(exchange, question)
     scope.stage("plan")
-    plan = Plan.of(decision, match)
+    plan = exchange.plan(decision, question)
     await scope.decided(question, decision)
     async with services.live.running(exchange, question, decision) as running:
         reply = await opened(exchange, running, permit, match.ask)
@@ -84,7 +83,7 @@ async def search(exchange: Exchange) -> None:
             about = exchange.question(named.studies, named.missing)
             verdict = await exchange.decide(about)
             await scope.decided(about, verdict)
-            plan = Plan.of(verdict, match)
+            plan = exchange.plan(verdict, about)
             running.stands_on(about, verdict)
         sealed = await plan.seal_workitems(rows, named.patients, reply.links, gzip=takes_gzip(exchange.request))
         await running.confirm()

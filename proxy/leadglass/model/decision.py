@@ -8,6 +8,8 @@ from typing import Any, Final, Literal, NamedTuple
 from leadglass.model.errors import Cause, Refusal, StepUp
 
 OUTLIVE_TOKEN: Final = "outlive-token"  # noqa: S105 - the name of an obligation
+DEIDENTIFY: Final = "deidentify"
+_HARMLESS: Final = frozenset({OUTLIVE_TOKEN, "log", "filter-rows"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,13 @@ class Decision(NamedTuple):
     def outlives(self) -> int:
         """For how many seconds what is running may outlive the token that it was asked for with."""
         return outlives(self.obligations)
+
+    @property
+    def terms(self) -> tuple[Obligation, ...]:
+        """The obligations that may change the bytes of a reply: what runs under some must end when they become others."""
+        if not self.obligations:
+            return ()
+        return tuple(one for one in self.obligations if one.type not in _HARMLESS)
 
     def refusal(self) -> Refusal:
         """Return the refusal that this denial amounts to: whole denials first, then the rows'."""

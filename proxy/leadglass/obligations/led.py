@@ -112,6 +112,20 @@ async def led(
         reply.abort()  # when this is closed half-way; harmless when the reply has ended
 
 
+async def whole(reply: UpstreamReply, body: AsyncIterator[bytes], *, pack: bool = False) -> AsyncIterator[bytes]:
+    """Yield what treatments made of a reply, which is given up when this is closed half-way. `pack` as in `led`."""
+    packer = zlib.compressobj(COMPRESS_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if pack else None
+    try:
+        async for piece in body:
+            told = piece if packer is None else packer.compress(piece)
+            if told:
+                yield told
+        if packer is not None:
+            yield packer.flush()
+    finally:
+        reply.abort()
+
+
 async def led_whole(body: bytes, links: Links) -> bytes:
     """Return JSON that is whole in memory with its links led. Raises UpstreamBroken."""
     leading, out = JsonLinks(links), list[bytes]()

@@ -4,7 +4,7 @@ Header fields of the archive pass by allow-list: its Content-Type, when the rout
 that were led through the gateway. Nothing else of what the archive says about a reply reaches the client.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from pydantic import ValidationError
@@ -20,15 +20,19 @@ from leadglass.model.errors import Refusal, refuse
 from leadglass.model.permit import FileReply, Sealed
 from leadglass.model.ports import Links, UpstreamReply
 from leadglass.model.reasons import Code
+from leadglass.obligations.deidentify import Deidentify
 from leadglass.obligations.filter_rows import FilterRows, NoParams
-from leadglass.obligations.led import LedReply, inflated, led
+from leadglass.obligations.led import LedReply, inflated, led, whole
 from leadglass.obligations.log import Log
+from leadglass.obligations.occasion import Content, Occasion
 from leadglass.obligations.outlive_token import OutliveToken
 from leadglass.obligations.page import JSON_TYPES, Page, write_page
 from leadglass.obligations.part_guard import GuardedReply, PartGuard
 from leadglass.obligations.treatment import PageRow, Treatment, Verdict, Visibility
 
-TREATMENTS: Final[Mapping[str, type[Treatment]]] = {kind.name: kind for kind in (FilterRows, Log, OutliveToken)}
+TREATMENTS: Final[Mapping[str, type[Treatment]]] = {
+    kind.name: kind for kind in (Deidentify, FilterRows, Log, OutliveToken)
+}
 """Every obligation that can be met; a decision that asks for another is refused."""
 
 _FILTER: Final = FilterRows(NoParams())
@@ -43,7 +47,7 @@ def _invalid(detail: str) -> Refusal:
     return refuse(Code.UPSTREAM_INVALID, detail)
 
 
-def _treatment(obligation: Obligation, match: RouteMatch) -> Treatment:
+def _treatment(obligation: Obligation, occasion: Occasion) -> Treatment:
     kind = TREATMENTS.get(obligation.type)
     if kind is None:
         raise refuse(Code.OBLIGATION_UNKNOWN, f"no obligation is called {obligation.type[:64]!r}")
@@ -53,27 +57,49 @@ def _treatment(obligation: Obligation, match: RouteMatch) -> Treatment:
         raise refuse(
             Code.OBLIGATION_UNKNOWN, f"{error.error_count()} wrong parameters of the obligation {kind.name}"
         ) from None
-    if not treatment.fits(match):
-        raise refuse(Code.OBLIGATION_UNKNOWN, f"{kind.name} cannot be applied to {match.route.transaction}")
+    if not treatment.fits(occasion.match):
+        raise refuse(Code.OBLIGATION_UNKNOWN, f"{kind.name} cannot be applied to {occasion.match.route.transaction}")
+    treatment.admit(occasion)
     return treatment
 
 
 class Plan:
     """What one decision asks to be done with the reply to one request."""
 
-    __slots__ = ("_decision", "_match", "_treatments")
+    __slots__ = ("_changing", "_decision", "_match", "_occasion", "_treatments")
 
-    def __init__(self, decision: Decision, match: RouteMatch, treatments: tuple[Treatment, ...]) -> None:
+    def __init__(
+        self, decision: Decision, match: RouteMatch, treatments: tuple[Treatment, ...], occasion: Occasion | None
+    ) -> None:
         self._decision, self._match, self._treatments = decision, match, treatments
+        self._occasion = occasion
+        self._changing = tuple(one for one in treatments if one.changes) if treatments else _NOTHING
 
     @classmethod
-    def of(cls, decision: Decision, match: RouteMatch) -> "Plan":
-        """Make the plan of an allowing decision. Raises Refusal: `obligation-unknown`, or what the decision denies."""
+    def of(cls, decision: Decision, match: RouteMatch, occasion: Callable[[], Occasion] | None = None) -> "Plan":
+        """Make the plan of an allowing decision. `occasion` gives what its treatments see of the request.
+
+        Raises Refusal: `obligation-unknown`, what the decision denies, or what a treatment leaves no room for.
+        """
         if not decision.allow:
             raise decision.refusal()
         if not decision.obligations:
-            return cls(decision, match, _NOTHING)
-        return cls(decision, match, tuple(_treatment(item, match) for item in decision.obligations))
+            return cls(decision, match, _NOTHING, None)
+        seen = Occasion(match) if occasion is None else occasion()
+        return cls(decision, match, tuple(_treatment(item, seen) for item in decision.obligations), seen)
+
+    @property
+    def changes(self) -> bool:
+        """Whether a relayed reply leaves otherwise than it came (`treat`); if not, it is sealed as it is (`seal`)."""
+        return bool(self._changing)
+
+    async def ask(self) -> RouteMatch:
+        """Return what the archive is to be asked for. Raises Refusal."""
+        match = self._match
+        if self._occasion is not None:
+            for treatment in self._treatments:
+                match = await treatment.ask(match, self._occasion)
+        return match
 
     def describe(self) -> tuple[str, ...]:
         """Return a sentence for each obligation."""
@@ -91,23 +117,15 @@ class Plan:
             raise
 
     def _seal(self, reply: UpstreamReply, *, gzip: bool) -> Sealed:
-        route, links = self._match.route, reply.links
-        if route.judged == "rows":
-            raise _invalid("search results leave row by row")
+        if self._match.route.judged == "rows" or self._changing:
+            raise _invalid("what is judged row by row, or changed on its way, does not leave as it is")
+        links = reply.links
         fields = () if links is None else led_fields(reply.headers, links)
-        if reply.status == _NO_CONTENT or reply.length == 0 or not route.media:
-            # Where the row offers no media type, a body would be something that nobody asked for.
+        if self._bodiless(reply):
             reply.abort()
             return Sealed(reply.status, fields, b"", 0)
-        kind = parse_content_type(reply.headers.get("content-type", ""), _invalid)
-        name = kind.media if kind.media in route.offers.known else _canonical(kind)
-        if name not in route.offers.known:
-            raise _invalid("the archive answered in a media type that this transaction does not have")
-        coding = reply.headers.get("content-encoding", "identity").lower()
-        fields = (_JSON_FIELD if name == JSON else (b"Content-Type", _text(kind).encode("ascii")), *fields)
-        packed = coding == "gzip" and kind.media in JSON_TYPES
-        if coding != "identity" and not packed:
-            raise _invalid("the archive answered in a coding that was not asked for")
+        kind, name, packed = self._form(reply)
+        fields = (_typed(kind, name), *fields)
         body = GuardedReply(reply, PartGuard(self._match.resource, kind.boundary)) if name in _GUARDED else reply
         if packed and gzip:
             fields = (*fields, _GZIP_FIELD)
@@ -118,6 +136,48 @@ class Plan:
         if packed and not gzip:
             return Sealed(reply.status, fields, inflated(reply))
         return Sealed(reply.status, fields, body, reply.length)
+
+    async def treat(self, reply: UpstreamReply, *, gzip: bool = False) -> Sealed:
+        """Seal a reply that treatments change on its way. `gzip` says that the client takes it.
+
+        Of the archive's header fields none leaves. Raises Refusal: `upstream-invalid`, and what the treatments raise.
+        """
+        try:
+            return await self._treat(reply, gzip=gzip)
+        except BaseException:  # as above
+            reply.abort()
+            raise
+
+    async def _treat(self, reply: UpstreamReply, *, gzip: bool) -> Sealed:
+        if self._match.route.judged == "rows" or self._occasion is None:
+            raise _invalid("search results leave row by row")
+        if self._bodiless(reply):
+            reply.abort()
+            return Sealed(reply.status, (), b"", 0)
+        kind, _, packed = self._form(reply)
+        content = Content(kind, inflated(reply) if packed else reply.chunks())
+        for treatment in self._changing:
+            content = await treatment.content(content, self._occasion)
+        pack = gzip and content.kind.media in JSON_TYPES
+        fields = (_typed(content.kind, _canonical(content.kind)), *((_GZIP_FIELD,) if pack else ()))
+        return Sealed(reply.status, fields, whole(reply, content.body, pack=pack))
+
+    def _bodiless(self, reply: UpstreamReply) -> bool:
+        # Where the row offers no media type, a body would be something that nobody asked for.
+        return reply.status == _NO_CONTENT or reply.length == 0 or not self._match.route.media
+
+    def _form(self, reply: UpstreamReply) -> tuple[ContentType, str, bool]:
+        """Return in which type the archive answers, its name in route rows, and whether it is gzip. Raises Refusal."""
+        known = self._match.route.offers.known
+        kind = parse_content_type(reply.headers.get("content-type", ""), _invalid)
+        name = kind.media if kind.media in known else _canonical(kind)
+        if name not in known:
+            raise _invalid("the archive answered in a media type that this transaction does not have")
+        coding = reply.headers.get("content-encoding", "identity").lower()
+        packed = coding == "gzip" and kind.media in JSON_TYPES
+        if coding != "identity" and not packed:
+            raise _invalid("the archive answered in a coding that was not asked for")
+        return kind, name, packed
 
     def seal_file(self, file: FileReply) -> Sealed:
         """Seal what a static mount answers. Raises Refusal for a plan that is about the archive."""
@@ -136,9 +196,7 @@ class Plan:
         if self._match.route.judged != "rows":
             raise _invalid("not a search")
         verdict = Verdict(self._visibility(judged))
-        rows = list(page.rows)
-        for treatment in (_FILTER, *self._treatments):
-            rows = treatment.apply(rows, verdict, self._match)
+        rows = await self.rows(list(page.rows), verdict)
         body, compressed = await write_page(rows, page.links, compress=gzip)
         known = patients or {}
         disclosed = {
@@ -146,6 +204,14 @@ class Plan:
         }
         fields = (_JSON_FIELD, _GZIP_FIELD) if compressed else (_JSON_FIELD,)
         return Sealed(200, fields, body, len(body), disclosed)
+
+    async def rows(self, rows: list[PageRow], verdict: Verdict) -> list[PageRow]:
+        """Return of rows what may leave, as it may leave: the one way that rows take through all treatments. Raises Refusal."""
+        kept = _FILTER.apply(rows, verdict, self._match)
+        if self._occasion is not None:
+            for treatment in self._treatments:
+                kept = await treatment.rows(kept, verdict, self._occasion)
+        return kept
 
     async def seal_workitems(
         self, items: Sequence[Workitem], patients: Mapping[str, str], links: Links | None, *, gzip: bool = False
@@ -183,6 +249,10 @@ def _canonical(kind: ContentType) -> str:
         inner = kind.parameters.get("type", "").partition(";")[0].strip().lower()
         return f'multipart/related; type="{inner}"'
     return JSON if kind.media in JSON_TYPES else kind.media
+
+
+def _typed(kind: ContentType, name: str) -> tuple[bytes, bytes]:
+    return _JSON_FIELD if name == JSON else (b"Content-Type", _text(kind).encode("ascii"))
 
 
 def _text(kind: ContentType) -> str:

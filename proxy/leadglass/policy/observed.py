@@ -25,7 +25,16 @@ def let_through(true: Decision, until: float) -> Decision:
     if true.allow:
         ends = min(true.valid_until, until)
         return true._replace(rows=(), visibility={}, valid_until=ends, lease_seconds=0.0, observed=true)
-    return Decision(true.id, True, until, true.revision, true.engine, input=true.input, observed=true)  # noqa: FBT003 - as all do
+    return Decision(
+        true.id,
+        True,  # noqa: FBT003 - as all do
+        until,
+        true.revision,
+        true.engine,
+        obligations=true.obligations,  # a view stays one: what is refused in it must not pass as it is
+        input=true.input,
+        observed=true,
+    )
 
 
 def unjudged(decision_id: str, refusal: Refusal, revision: str, until: float) -> Decision:
