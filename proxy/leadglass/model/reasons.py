@@ -6,36 +6,15 @@ facts about a study or a patient is `log` alone, and the person is answered `stu
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 from leadglass.model.codes import Code
+from leadglass.model.reason import ADMIN, Disclose, Reason
+from leadglass.model.viewreasons import VIEWS
 
 __all__ = ["REASONS", "Code", "Disclose", "Reason"]
 
-
-class Disclose(StrEnum):
-    """Who may read a reason: the person refused, or the record alone."""
-
-    SUBJECT = "subject"
-    LOG = "log"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why something is refused. `sentence` and `fix` may name parameters in braces."""
-
-    code: str
-    status: int
-    title: str
-    sentence: str
-    fix: str
-    disclose: Disclose = Disclose.SUBJECT
-
-
-_ADMIN = "Tell the administrator of the archive, and name the decision id."
 
 _ROWS: Final = (
     Reason(
@@ -43,14 +22,14 @@ _ROWS: Final = (
         503,
         "The record cannot be written",
         "Nothing is shown while the record of who sees what cannot be written.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.INTERNAL_FAULT,
         500,
         "The gateway failed",
         "The gateway met a fault of its own and let nothing through.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.HTTP_MALFORMED,
@@ -236,34 +215,6 @@ _ROWS: Final = (
         "If you should see it, ask the administrator and name the decision id.",
     ),
     Reason(
-        Code.VIEW_READ_ONLY,
-        403,
-        "Research views are for reading",
-        "In a research view nothing can be stored, changed or deleted.",
-        "Store in the archive itself, in a role that may.",
-    ),
-    Reason(
-        Code.VIEW_REFUSED,
-        403,
-        "Not in the research view",
-        "The research view does not show this: {what}.",
-        "Ask for images, frames or attributes of single studies.",
-    ),
-    Reason(
-        Code.VIEW_CHANGED,
-        409,
-        "The view has changed",
-        "What you may see of this changed while it was on its way.",
-        "Load it again.",
-    ),
-    Reason(
-        Code.PROJECT_UNKNOWN,
-        403,
-        "Project unknown",
-        "The policy shows you this as {what}, and the gateway has none of that name.",
-        _ADMIN,
-    ),
-    Reason(
         Code.PART_MISMATCH,
         400,
         "Part mismatch",
@@ -276,13 +227,6 @@ _ROWS: Final = (
         "Unreadable instance",
         "A part of the body is not a DICOM file whose header can be read.",
         "Check the file with dcmdump.",
-    ),
-    Reason(
-        Code.DEID_UNREADABLE,
-        502,
-        "Cannot be de-identified",
-        "The archive gave an instance that cannot be read to its end, so nobody can say whom it names.",
-        "Ask for the other instances of the study, and tell the administrator of the archive of this one.",
     ),
     Reason(
         Code.PATIENT_CONFLICT,
@@ -300,15 +244,15 @@ _ROWS: Final = (
         "Give the new object a new SOP Instance UID.",
     ),
     Reason(
-        Code.DECISION_UNDEFINED, 403, "No decision", "The policy gave no usable answer, so the answer is no.", _ADMIN
+        Code.DECISION_UNDEFINED, 403, "No decision", "The policy gave no usable answer, so the answer is no.", ADMIN
     ),
-    Reason(Code.DECISION_TIMEOUT, 403, "No decision in time", "The policy took too long, so the answer is no.", _ADMIN),
+    Reason(Code.DECISION_TIMEOUT, 403, "No decision in time", "The policy took too long, so the answer is no.", ADMIN),
     Reason(
         Code.DECISION_UNAVAILABLE,
         503,
         "No decision",
         "The policy engine cannot be reached, so the answer is no.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.NOT_GRANTED,
@@ -318,18 +262,11 @@ _ROWS: Final = (
         "Ask the administrator for a role that does.",
     ),
     Reason(
-        Code.PIXELS_AT_RISK,
-        403,
-        "The pixels may show who the patient is",
-        "This instance is kept back, because its pixels or its document may show who the patient is: {why}.",
-        "Ask for an instance of another kind; an administrator can add a mask for the device, or an allowance to the profile.",
-    ),
-    Reason(
         Code.OBLIGATION_UNKNOWN,
         403,
         "Obligation unknown",
         "The policy asks for a treatment of the reply that the gateway cannot give.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.UPSTREAM_BUSY,
@@ -343,7 +280,7 @@ _ROWS: Final = (
         502,
         "The archive cannot be reached",
         "The archive behind the gateway does not answer.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.UPSTREAM_TIMEOUT,
@@ -357,7 +294,7 @@ _ROWS: Final = (
         502,
         "The archive answered wrongly",
         "The archive behind the gateway sent an answer that cannot be passed on.",
-        _ADMIN,
+        ADMIN,
     ),
     Reason(
         Code.UPSTREAM_CREDENTIALS,
@@ -411,4 +348,4 @@ _TRUST: Final = (
     ),
 )  # fmt: skip
 
-REASONS: Final[Mapping[str, Reason]] = MappingProxyType({reason.code: reason for reason in (*_ROWS, *_TRUST)})
+REASONS: Final[Mapping[str, Reason]] = MappingProxyType({reason.code: reason for reason in (*_ROWS, *_TRUST, *VIEWS)})

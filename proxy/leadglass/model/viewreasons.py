@@ -1,0 +1,51 @@
+"""The reasons of research views: what they have no place for, and what cannot be de-identified."""
+
+from typing import Final
+
+from leadglass.model.codes import Code
+from leadglass.model.reason import ADMIN, Reason
+
+VIEWS: Final = (
+    Reason(
+        Code.VIEW_READ_ONLY,
+        403,
+        "Research views are for reading",
+        "In a research view nothing can be stored, changed or deleted.",
+        "Store in the archive itself, in a role that may.",
+    ),
+    Reason(
+        Code.VIEW_REFUSED,
+        403,
+        "Not in the research view",
+        "The research view does not show this: {what}.",
+        "Ask for images, frames or attributes of single studies.",
+    ),
+    Reason(
+        Code.VIEW_CHANGED,
+        409,
+        "The view has changed",
+        "What you may see of this changed while it was on its way.",
+        "Load it again.",
+    ),
+    Reason(
+        Code.PROJECT_UNKNOWN,
+        403,
+        "Project unknown",
+        "The policy shows you this as {what}, and the gateway has none of that name.",
+        ADMIN,
+    ),
+    Reason(
+        Code.PIXELS_AT_RISK,
+        403,
+        "The pixels may show who the patient is",
+        "This instance is kept back, because its pixels or its document may show who the patient is: {why}.",
+        "Ask for an instance of another kind; an administrator can add a mask for the device, or an allowance to the profile.",
+    ),
+    Reason(
+        Code.DEID_UNREADABLE,
+        502,
+        "Cannot be de-identified",
+        "The archive gave an instance that cannot be read to its end, so nobody can say whom it names.",
+        "Ask for the other instances of the study, and tell the administrator of the archive of this one.",
+    ),
+)
