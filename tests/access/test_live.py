@@ -11,7 +11,9 @@ import pytest
 from aiohttp import web
 
 from leadglass.access.live import _known
+from leadglass.model.decision import Obligation
 from leadglass.model.facts import Study
+from leadglass.model.reasons import Code
 from leadglass.revocation.revocations import token_value
 from support.facts import series_row, study_row
 from support.gateway import CT, HOST, MR, OWNER, Client, Running, multipart, running
@@ -74,6 +76,16 @@ async def test_a_running_reply_is_cut_when_its_trust_ends(tmp_path: Path, act: A
                 assert await ended(client), "the reply ended as if it were whole"
         assert (await completion(gateway))["cut_by"] == code
         assert len(gateway.gateway.live) == 0
+
+
+async def test_a_reply_whose_terms_change_is_cut(tmp_path: Path) -> None:
+    async with running(tmp_path) as gateway, streaming(gateway, gateway.token()) as client:
+        for one in gateway.gateway.live._running:
+            one.terms = (Obligation("deidentify", {"project": "lung", "profile": "basic"}),)
+        gateway.gateway._epochs.bump("config")
+        async with asyncio.timeout(SECONDS):
+            assert await ended(client), "what was to be de-identified until now went on as it is"
+        assert (await completion(gateway))["cut_by"] == Code.VIEW_CHANGED
 
 
 async def another_device(gateway: Running, _: str) -> None:
