@@ -284,6 +284,8 @@ MASKS: Final = 2_000
 MASK_REGIONS: Final = 100  # of one device; CTP's have at most a dozen
 PIXEL_SIDE: Final = 65_535  # Rows and Columns are 16 bit
 PIXEL_FRAMES: Final = 1_000_000  # of one instance; enhanced CT have some thousand
+PIXEL_FRAME_BYTES: Final = 256 * MIB  # one frame opened; a mammogram has 30 MiB
+PIXEL_TILES: Final = 65_535  # ISO/IEC 15444-1 annex A.4.2
 
 # --- Record --------------------------------------------------------------------------------------------------------
 RECORD_LINE_BYTES: Final = 4 * MIB

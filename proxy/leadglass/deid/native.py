@@ -54,7 +54,9 @@ class Layout:
         self.bits, self.stored = header.bits_allocated or 0, header.bits_stored or header.bits_allocated or 0
         self.planar = header.planar == 1 and self.samples > 1
         self.halved = "_422" in header.photometric  # two pixels share their chrominance: Y1 Y2 Cb Cr
-        self.chroma = header.photometric.startswith("YBR") and self.samples == COLOUR
+        self.photometric = header.photometric
+        # YBR_RCT and YBR_ICT are undone by who opens the frame: its samples are red, green and blue.
+        self.chroma = self.samples == COLOUR and header.photometric.startswith(("YBR_FULL", "YBR_PARTIAL"))
         sound = (
             0 < self.rows <= PIXEL_SIDE
             and 0 < self.columns <= PIXEL_SIDE
@@ -69,6 +71,11 @@ class Layout:
         if self.order == "big" and self.bits <= BYTE:
             raise unchangeable("its bytes may be swapped, and nothing says whether they are")
         self.frame_bits = self.rows * self.columns * (2 if self.halved else self.samples) * self.bits
+
+    @property
+    def black(self) -> tuple[int, ...]:
+        """The samples of a black pixel."""
+        return (0, *((1 << self.stored - 1,) * 2 if self.chroma else (0,) * (self.samples - 1)))
 
     def intervals(self, regions: Sequence[Region]) -> list[tuple[int, int, bytes]]:
         """Return (first bit, bit behind the last, bytes to repeat from there) of what the regions cover, in order."""

@@ -38,4 +38,6 @@ class Pixels:
             return None
         if header.transfer_syntax in _NATIVE:
             return NativePixels(header, judgement.regions)
-        raise unchangeable("it is compressed in a way that cannot be changed without loss")
+        from leadglass.deid.frames import FramePixels  # numpy and codecs take time to import, and few need them
+
+        return FramePixels(header, judgement.regions)
