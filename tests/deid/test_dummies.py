@@ -7,11 +7,12 @@ from pydicom.datadict import DicomDictionary
 from pydicom.valuerep import validate_value
 
 from leadglass.deid.acts import BINARY
-from leadglass.deid.dummies import Item, dummy, dummy_item
-from leadglass.deid.table import STANDARD
+from leadglass.deid.dummies import dummy, dummy_item
+from leadglass.deid.element import Item
+from leadglass.deid.table import ROWS
 
 NUMBERS = {"FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"}
-NEED = sorted(tag for tag, row in STANDARD.items() if row.strongest == "D")
+NEED = sorted(tag for tag, row in ROWS.items() if row.strongest == "D")
 
 
 def valid(vr: str, value: str) -> bool:
@@ -38,11 +39,9 @@ def test_every_attribute_that_needs_a_dummy_has_a_valid_one(tag: int) -> None:
 
 def inside(item: Item) -> Iterator[tuple[int, str, str]]:
     for element in item:
-        for value in element.value:
-            if isinstance(value, str):
-                yield element.tag, element.vr, value
-        if element.vr == "SQ":
-            yield from inside(element.value)  # type: ignore[arg-type]  # of a sequence it is an item
+        yield from ((element.tag, element.vr, value) for value in element.values)
+        for nested in element.items:
+            yield from inside(nested)
 
 
 @pytest.mark.parametrize("tag", [tag for tag in NEED if DicomDictionary[tag][0] == "SQ"], ids=lambda tag: f"{tag:08X}")

@@ -7,7 +7,7 @@ from leadglass.deid.acts import Act, leaves_more
 from leadglass.deid.options import Option, contradict
 from leadglass.deid.profile import Profile, SafeBlock, parse, standard
 from leadglass.deid.rules import Rules
-from leadglass.deid.table import MORE, STANDARD
+from leadglass.deid.table import MORE, ROWS
 
 OPTIONS = [option for option in Option if option is not Option.CLEAN_PIXELS]
 LEGAL = [
@@ -24,7 +24,7 @@ def test_every_legal_set_of_options_is_compiled_as_the_standard_says() -> None:
     pseudonymous = {0x00100010, 0x00100020, 0x00080050}
     for options in LEGAL:
         acts = rules(*options).acts
-        for tag in STANDARD:
+        for tag in ROWS:
             said, done = standard(tag, DicomDictionary[tag][0], options), acts[tag]
             if tag in pseudonymous:
                 assert done is Act.IDENTIFIER
@@ -40,7 +40,7 @@ def test_no_option_makes_anything_but_the_table_less_strict() -> None:
         acts = rules(*options).acts
         for tag in DicomDictionary:
             if leaves_more(acts[tag], basic[tag]):
-                row = STANDARD.get(tag) or MORE[tag]
+                row = ROWS.get(tag) or MORE[tag]
                 assert set(row.options) & set(options)
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydicom.datadict import DicomDictionary
 
 from leadglass.deid.options import Option, contradict
-from leadglass.deid.table import KINDS, MORE, PATTERNS, STANDARD, Row
+from leadglass.deid.table import KINDS, MORE, PATTERNS, ROWS, Row
 
 REFERENCE = Path(__file__).parents[3] / "shared/data/ps3.15-table-e1-1.json"
 COLUMNS = {
@@ -25,9 +25,9 @@ COLUMNS = {
 
 
 def test_the_table_is_whole() -> None:
-    assert (len(STANDARD), len(PATTERNS)) == (617, 4)
+    assert (len(ROWS), len(PATTERNS)) == (617, 4)
     assert set(PATTERNS) == {"50XXXXXX", "60XX3000", "60XX4000", "PRIVATE"}
-    assert not set(STANDARD) & set(MORE)
+    assert not set(ROWS) & set(MORE)
 
 
 def reference() -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def test_the_table_is_that_of_the_standard() -> None:
     assert len(rows) == 621
     for said in rows:
         name = said["id"].upper()
-        ours = PATTERNS["PRIVATE"] if len(name) > 8 else PATTERNS.get(name) or STANDARD[int(name, 16)]
+        ours = PATTERNS["PRIVATE"] if len(name) > 8 else PATTERNS.get(name) or ROWS[int(name, 16)]
         assert ours.basic == said["basicProfile"], name
         assert ours.options == {option: said[column] for column, option in COLUMNS.items() if column in said}, name
 
@@ -56,7 +56,7 @@ def test_a_compound_action_is_the_strongest_that_stays_valid(basic: str, stronge
 
 
 def test_what_is_kept_by_one_option_and_cleaned_by_another_is_cleaned() -> None:
-    row = STANDARD[0x00181203]  # Calibration DateTime
+    row = ROWS[0x00181203]  # Calibration DateTime
     assert row.action({Option.RETAIN_DEVICE}) == "K"
     assert row.action({Option.RETAIN_DEVICE, Option.RETAIN_MODIFIED_DATES}) == "C"
     assert row.action(()) == "Z"
@@ -76,7 +76,5 @@ def test_there_are_768_legal_sets_of_options() -> None:
 def test_no_date_uid_name_or_long_text_of_the_dictionary_is_left_unjudged() -> None:
     judged = {"UI", "DA", "DT", "TM", "PN", "AE", "LT", "ST", "UC", "UT", "AS"}
     words_of_codes = {0x00080108, 0x00080114, 0x00080115, 0x00080116, 0x00080119}
-    left = {
-        tag for tag, entry in DicomDictionary.items() if entry[0] in judged and tag not in STANDARD and tag not in MORE
-    }
+    left = {tag for tag, entry in DicomDictionary.items() if entry[0] in judged and tag not in ROWS and tag not in MORE}
     assert left - KINDS - words_of_codes == set()

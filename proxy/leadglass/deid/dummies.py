@@ -1,7 +1,9 @@
 """Dummies: values that are valid for their representation (PS3.5 section 6.2) and the same for everybody."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
+
+from leadglass.deid.element import Element, Item
 
 _TEXT: Final = "ANONYMIZED"
 _BY_VR: Final = {
@@ -23,22 +25,12 @@ def dummy(tag: int, vr: str) -> list[str]:
     return [_BY_TAG.get(tag) or _BY_VR.get(vr, _NUMBER)]
 
 
-class Element(NamedTuple):
-    """An attribute of a dummy item: values as text, or the attributes of its own one item; none means no item."""
-
-    tag: int
-    vr: str
-    value: "tuple[str, ...] | Item"
-
-
-Item: TypeAlias = "tuple[Element, ...]"
-
 _CODE: Final[Item] = (
     Element(0x00080100, "SH", (_TEXT,)),
     Element(0x00080102, "SH", ("99LEADGLASS",)),
     Element(0x00080104, "LO", (_TEXT,)),
 )
-_PERSON: Final[Item] = (Element(0x00401101, "SQ", _CODE),)
+_PERSON: Final[Item] = (Element(0x00401101, "SQ", items=(_CODE,)),)
 _SEQUENCES: Final[Mapping[int, Item]] = {
     0x00080082: _CODE,  # Institution Code Sequence
     0x00081072: (Element(0x00080080, "LO", (_TEXT,)), *_PERSON),  # Operator Identification Sequence
@@ -52,12 +44,12 @@ _SEQUENCES: Final[Mapping[int, Item]] = {
         Element(0x0040A027, "LO", (_TEXT,)),
         Element(0x0040A030, "DT", ("19000101000000",)),
         Element(0x0040A075, "PN", (_TEXT,)),
-        Element(0x0040A088, "SQ", ()),
+        Element(0x0040A088, "SQ"),
     ),
     0x0040A730: (  # Content Sequence
         Element(0x0040A010, "CS", ("CONTAINS",)),
         Element(0x0040A040, "CS", ("TEXT",)),
-        Element(0x0040A043, "SQ", _CODE),
+        Element(0x0040A043, "SQ", items=(_CODE,)),
         Element(0x0040A160, "UT", (_TEXT,)),
     ),
     0x00700001: (Element(0x00700002, "CS", (_TEXT,)),),  # Graphic Annotation Sequence

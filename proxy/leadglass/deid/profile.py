@@ -18,7 +18,8 @@ from leadglass import limits
 from leadglass.codec import dictionary, strictyaml
 from leadglass.deid.acts import TEXT, Act, act_of, leaves_more
 from leadglass.deid.options import Option, contradict
-from leadglass.deid.table import STANDARD
+from leadglass.deid.risk import PixelSettings
+from leadglass.deid.table import ROWS
 from leadglass.model.errors import ConfigurationError, ConfigurationErrors
 from leadglass.model.settings import SettingsModel
 
@@ -66,7 +67,9 @@ class Profile(SettingsModel):
     """One profile. `name` is that of its file."""
 
     name: str = ""
-    title: str = Field(min_length=1, max_length=64, description="What it is for, in one line; it stands in the images.")
+    title: str = Field(
+        pattern=r"^[ -\[\]-~]{1,64}$", description="What it is for, in one line of ASCII; it stands in the images."
+    )
     description: str = Field("", description="For whom it is and why, for people who read it.")
     options: tuple[Option, ...] = Field((), description="Options of PS3.15 section E.3.")
     conformant: bool = Field(
@@ -80,6 +83,9 @@ class Profile(SettingsModel):
         365, ge=1, le=limits.DATE_SHIFT_DAYS, description="Largest number of days that dates are moved by."
     )
     private: tuple[SafeBlock, ...] = Field((), description="Private attributes that stay with retain-safe-private.")
+    pixels: PixelSettings = Field(
+        PixelSettings(), description="Which images may show the patient, and what of them passes."
+    )
     attributes: dict[Attribute, Word] = Field(
         default_factory=dict, description="What differs for single attributes, by keyword or GGGGEEEE."
     )
@@ -124,7 +130,7 @@ def tag_of(name: str) -> int:
 
 def standard(tag: int, vr: str, options: tuple[Option, ...]) -> Act:
     """Return what the standard does to an attribute under these options; what it does not name is kept."""
-    row = STANDARD.get(tag)
+    row = ROWS.get(tag)
     if row is None:
         return Act.KEEP
     return act_of(row.action(options), vr, row.strongest, moment=Option.RETAIN_MODIFIED_DATES in row.options)

@@ -13,7 +13,7 @@ from pydicom.datadict import DicomDictionary
 from leadglass.deid.acts import TEXT, Act, act_of
 from leadglass.deid.options import Option
 from leadglass.deid.profile import WORDS, Profile, tag_of
-from leadglass.deid.table import MORE, STANDARD, Row
+from leadglass.deid.table import MORE, ROWS, Row
 
 __all__ = ["Act", "Rules"]
 
@@ -37,7 +37,7 @@ class Rules:
         self.cleaned: dict[int, Act] = {}
         required = set()
         for tag, entry in DicomDictionary.items():
-            row = STANDARD.get(tag) or MORE.get(tag)
+            row = ROWS.get(tag) or MORE.get(tag)
             vr = entry[0]
             act = self._act(tag, vr, row)
             if row is not None and row.strongest == "D":

@@ -59,7 +59,7 @@ def _read(name: str) -> dict[str, Row]:
 _ALL: Final = _read("table.txt")
 PATTERNS: Final[Mapping[str, Row]] = {tag: row for tag, row in _ALL.items() if "X" in tag or tag == "PRIVATE"}
 """Curves (`50XXXXXX`), overlay data and comments (`60XX3000`, `60XX4000`) and private attributes (`PRIVATE`)."""
-STANDARD: Final[Mapping[int, Row]] = {int(tag, 16): row for tag, row in _ALL.items() if tag not in PATTERNS}
+ROWS: Final[Mapping[int, Row]] = {int(tag, 16): row for tag, row in _ALL.items() if tag not in PATTERNS}
 """The rows of the standard that are one tag each."""
 
 # UIDs that name a kind of thing (SOP class, transfer syntax, coding scheme, template), not one thing.
@@ -84,7 +84,7 @@ def _more() -> dict[int, Row]:
     """Return the rows added: those listed, and every date, UID and long text of the dictionary that no row names."""
     rows = {int(tag, 16): row for tag, row in _read("more.txt").items()}
     for tag, entry in DicomDictionary.items():
-        if tag in STANDARD or tag in rows or tag in KINDS or tag in _CODES:
+        if tag in ROWS or tag in rows or tag in KINDS or tag in _CODES:
             continue
         if tag < _FIRST:
             if tag >> 16 != _META:
