@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from leadglass.access.cursors import Cursors
 from leadglass.access.degraded import Degraded
 from leadglass.access.glass import BreakGlass
 from leadglass.access.live import Live
@@ -294,6 +295,7 @@ class Gateway:
             degraded=self.degraded,
             glass=self._glass,
             why=self._why,
+            cursors=Cursors(self._clock),
             observes=self.observation,
             tracer=parts.tracer,
         )

@@ -15,7 +15,7 @@ from leadglass.model.decision import Obligation
 from leadglass.model.facts import Study
 from leadglass.model.reasons import Code
 from leadglass.revocation.revocations import token_value
-from support.facts import series_row, study_row
+from support.facts import element, series_row, study_row
 from support.gateway import CT, HOST, MR, OWNER, Client, Running, multipart, running
 from support.streams import FRAMES, SECONDS, completion, ended, streaming, until
 
@@ -187,7 +187,8 @@ async def taking_slowly(gateway: Running, uid: str, patient: str, modality: str)
 
     async def page(request: web.Request) -> web.Response:
         long = {**row, "00081048": {"vr": "PN", "Value": ["x" * 100_000]}}
-        rows = [long] * 100 if "limit" in request.query else [row]  # facts are asked for without
+        many = [{**long, "0020000E": element("UI", f"1.2.{n}")} for n in range(100)]
+        rows = many if "limit" in request.query else [row]  # facts are asked for without
         return web.json_response(rows, content_type="application/dicom+json")
 
     gateway.archive.replaced["/dicom-web/studies"] = page

@@ -4,7 +4,8 @@ from leadglass.obligations.filter_rows import FilterRows, NoParams, restricted
 from leadglass.obligations.treatment import PageRow, Verdict
 from support.matches import placed
 
-ROWS = [PageRow("1.1", {"a": 1}), PageRow("1.2", {"b": 2}), PageRow("1.3", {"c": 3}), PageRow("1.1", {"d": 4})]
+STUDIES = (("1.1", "a"), ("1.2", "b"), ("1.3", "c"), ("1.1", "d"))
+ROWS = [PageRow(uid, {name: place + 1}, place) for place, (uid, name) in enumerate(STUDIES)]
 
 
 @pytest.mark.parametrize(

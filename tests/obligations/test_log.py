@@ -4,7 +4,7 @@ from support.matches import placed
 
 
 def test_changes_nothing() -> None:
-    rows = [PageRow("1.1", {"a": 1})]
+    rows = [PageRow("1.1", {"a": 1}, 0)]
     log = Log(LogParams(note="watched since the audit"))
     for target in ("/dicom-web/studies", "/dicom-web/studies/1.2"):
         assert log.fits(placed(target))

@@ -81,14 +81,14 @@ async def test_another_study_is_cut(orthanc: Orthanc) -> None:
 async def test_search(orthanc: Orthanc) -> None:
     match = placed("/dicom-web/studies?includefield=StudyDescription")
     async with opened(orthanc.url) as upstream, asyncio.timeout(30):
-        page = await read_page(await upstream.open(permit(), match.ask), match)
+        page = await read_page(await upstream.open(permit(), match.ask), match, 200)
         hidden = page.studies.index(orthanc.studies["mr"].uid)
-        sealed = await Plan.of(decided(hidden=(hidden,)), match).seal_rows(page, page.studies)
+        sealed = await Plan.seal_rows([await Plan.of(decided(hidden=(hidden,)), match).show(page, page.studies)])
         body = await body_of(sealed)
         assert orthanc.studies["ct"].uid.encode() in body
         assert orthanc.studies["mr"].uid.encode() not in body
         match = placed("/dicom-web/instances?limit=5")
-        page = await read_page(await upstream.open(permit(), match.ask), match)
+        page = await read_page(await upstream.open(permit(), match.ask), match, 200)
         assert len(page.rows) == 5
 
 

@@ -27,18 +27,18 @@ STUDY = "/dicom-web/studies/1.2.3"
     ids=repr,
 )
 async def test_rows_that_cannot_be_judged_vanish(row: object) -> None:
-    page = await read_page(rows_reply(row, study("1.1")), placed(SEARCH))
+    page = await read_page(rows_reply(row, study("1.1")), placed(SEARCH), 9)
     assert page.studies == ("1.1",)
     assert len(page.rows) == 1
 
 
 async def test_rows_of_another_study_than_the_address_names_vanish() -> None:
-    page = await read_page(rows_reply(study("1.2.3"), study("1.2.4")), placed(STUDY + "/series"))
+    page = await read_page(rows_reply(study("1.2.3"), study("1.2.4")), placed(STUDY + "/series"), 9)
     assert page.studies == ("1.2.3",)
 
 
 async def test_rows_beyond_the_limit_vanish() -> None:
-    page = await read_page(rows_reply(*(study(f"1.{n}") for n in range(9))), placed(SEARCH + "?limit=3"))
+    page = await read_page(rows_reply(*(study(f"1.{n}") for n in range(9))), placed(SEARCH), 3)
     assert page.studies == ("1.0", "1.1", "1.2")
 
 
@@ -64,5 +64,5 @@ async def test_rows_beyond_the_limit_vanish() -> None:
 )
 async def test_pages_that_cannot_be_read(reply: FakeReply) -> None:
     with pytest.raises(Refusal) as caught:
-        await read_page(reply, placed(SEARCH))
+        await read_page(reply, placed(SEARCH), 9)
     assert code(caught) == Code.UPSTREAM_INVALID

@@ -5,7 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
+from leadglass.codec.inflate import inflate
 from leadglass.codec.routes import Table
+from leadglass.limits import MIB
 from leadglass.model.decision import Obligation
 from leadglass.model.errors import Cut, Refusal, UpstreamBroken
 from leadglass.model.reasons import Code
@@ -175,15 +177,17 @@ async def searched(
     *,
     hidden: tuple[int, ...] = (),
     listed: tuple[int, ...] = (),
-    **more: Any,  # noqa: ANN401 - passed on
+    patients: dict[str, str] | None = None,
+    gzip: bool = False,
 ) -> tuple[Any, Any]:
     match = placed(target)
-    page = await read_page(reply, match)
-    sealed = await Plan.of(decided(hidden=hidden, listed=listed), match).seal_rows(page, page.studies, **more)
+    page = await read_page(reply, match, 20_000)
+    shown = await Plan.of(decided(hidden=hidden, listed=listed), match).show(page, page.studies, patients)
+    sealed = await Plan.seal_rows([shown], gzip=gzip)
     assert sealed.status == 200
     assert isinstance(sealed.body, bytes)
     packed = (b"Content-Encoding", b"gzip") in sealed.headers
-    return orjson.loads(gzip.decompress(sealed.body) if packed else sealed.body), sealed
+    return orjson.loads(inflate(sealed.body, MIB) if packed else sealed.body), sealed
 
 
 async def test_rows() -> None:
@@ -217,8 +221,8 @@ async def test_an_empty_page_tells_nothing() -> None:
 
 async def test_studies_that_were_not_judged_vanish() -> None:
     match = placed(SEARCH)
-    page = await read_page(rows_reply(study("1.1"), study("1.2")), match)
-    sealed = await Plan.of(decided(), match).seal_rows(page, ("1.2",))
+    page = await read_page(rows_reply(study("1.1"), study("1.2")), match, 2)
+    sealed = await Plan.seal_rows([await Plan.of(decided(), match).show(page, ("1.2",))])
     assert set(sealed.disclosed) == {"1.2"}
 
 
@@ -242,8 +246,8 @@ async def test_gzipped_rows() -> None:
     body = gzip.compress(orjson.dumps(rows))
     reply = FakeReply(body, headers={**JSON, "content-encoding": "gzip"})
     target = "/dicom-web/studies/1.2.3/series"
-    match = placed(SEARCH + "?limit=200")
-    page = await read_page(reply, match)
+    match = placed(SEARCH)
+    page = await read_page(reply, match, 200)
     assert len(page.studies) == 200
     got, sealed = await searched(rows_reply(*(study("1.2.3", n=n) for n in range(1500))), target, gzip=True)
     assert len(got) == 1500
@@ -252,9 +256,9 @@ async def test_gzipped_rows() -> None:
 
 
 async def test_only_searches_leave_row_by_row() -> None:
-    page = await read_page(rows_reply(study("1.1")), placed(SEARCH))
+    page = await read_page(rows_reply(study("1.1")), placed(SEARCH), 1)
     with pytest.raises(Refusal):
-        await Plan.of(decided(), placed(STUDY)).seal_rows(page, page.studies)
+        await Plan.of(decided(), placed(STUDY)).show(page, page.studies)
 
 
 # --- links that are led ---
@@ -313,8 +317,9 @@ def test_fields_with_links_pass_when_they_are_led(links: Led | None) -> None:
 
 async def test_links_of_rows_are_led() -> None:
     rows = [study("1.2") | {"00081190": {"vr": "UR", "Value": [f"{ARCHIVE}/studies/1.2", EVIL]}}]
-    page = await read_page(FakeReply(orjson.dumps(rows), headers=JSON, links=Led()), placed(SEARCH))
-    sealed = await Plan.of(decided(), placed(SEARCH)).seal_rows(page, ["1.2"])
+    page = await read_page(FakeReply(orjson.dumps(rows), headers=JSON, links=Led()), placed(SEARCH), 1)
+    shown = await Plan.of(decided(), placed(SEARCH)).show(page, ["1.2"])
+    sealed = await Plan.seal_rows([shown])
     assert isinstance(sealed.body, bytes)
     assert orjson.loads(sealed.body)[0]["00081190"] == {"vr": "UR", "Value": [f"{PUBLIC}/studies/1.2"]}
     assert sealed.length == len(sealed.body)
@@ -322,7 +327,8 @@ async def test_links_of_rows_are_led() -> None:
 
 async def test_rows_whose_links_cannot_be_read_are_no_answer() -> None:
     rows = [study("1.2") | {"00081190": {"vr": "SQ", "Value": [{}]}}]
-    page = await read_page(FakeReply(orjson.dumps(rows), headers=JSON, links=Led()), placed(SEARCH))
+    page = await read_page(FakeReply(orjson.dumps(rows), headers=JSON, links=Led()), placed(SEARCH), 1)
+    shown = await Plan.of(decided(), placed(SEARCH)).show(page, ["1.2"])
     with pytest.raises(Refusal) as caught:
-        await Plan.of(decided(), placed(SEARCH)).seal_rows(page, ["1.2"])
+        await Plan.seal_rows([shown])
     assert code(caught) == Code.UPSTREAM_INVALID

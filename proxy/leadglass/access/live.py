@@ -10,12 +10,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from leadglass.access.exchange import Exchange
 from leadglass.access.services import Archive, Services
 from leadglass.epochs import Epochs
-from leadglass.model.decision import Decision
+from leadglass.model.decision import Decision, Obligation
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.facts import Study
 from leadglass.model.question import Question
@@ -28,16 +28,35 @@ _NONE: Final[frozenset[int]] = frozenset()
 _LOOK_SECONDS: Final = 0.1  # how late the end of a time may be noticed; epochs are noticed at once
 
 
+class Standing(NamedTuple):
+    """A question that an exchange stands on, and of its answer what bears on what runs.
+
+    `hidden` are the rows of a search that it denies, `terms` what it makes of the bytes that leave.
+    """
+
+    question: Question
+    valid_until: float
+    outlives: int
+    hidden: frozenset[int]
+    terms: tuple[Obligation, ...]
+
+    @classmethod
+    def of(cls, question: Question, decision: Decision) -> "Standing":
+        """Return the standing that an answer gives."""
+        hidden = frozenset(denial.row for denial in decision.rows) if decision.rows else _NONE
+        return cls(question, decision.valid_until, decision.outlives, hidden, decision.terms)
+
+
 class Running:
     """One exchange under way; `async with` counts it in and out.
 
-    `question` is what it stands on, answered so until `valid_until` (epoch seconds); `hidden` are the rows of a search
-    that the answer denies, `terms` what it makes of the bytes that leave. `generation` is that of the epochs when all of this was last looked at; `due` says that it is
+    `standings` are the questions that it stands on, several for a search that looked through several pages, all of them
+    answered so until `valid_until` (epoch seconds). `generation` is that of the epochs when all of this was last looked at; `due` says that it is
     being judged again.
     """
 
     __slots__ = (
-        "_live", "_over", "_refusal", "_task", "due", "exchange", "generation", "hidden", "question", "terms", "valid_until",
+        "_live", "_over", "_refusal", "_task", "due", "exchange", "generation", "standings", "valid_until",
     )  # fmt: skip
 
     def __init__(self, live: "Live", exchange: Exchange, question: Question, decision: Decision) -> None:
@@ -45,13 +64,22 @@ class Running:
         self.due = self._over = False
         self._task = asyncio.current_task()
         self._refusal: Refusal | None = None
+        self.standings: tuple[Standing, ...] = ()
         self.stands_on(question, decision)
 
-    def stands_on(self, question: Question, decision: Decision) -> None:
-        """Say which answer to which question the exchange goes on with."""
-        self.question, self.valid_until = question, decision.valid_until
-        self.exchange.outlives, self.terms = decision.outlives, decision.terms
-        self.hidden = frozenset(denial.row for denial in decision.rows) if decision.rows else _NONE
+    def stands_on(self, question: Question, decision: Decision, *, also: bool = False) -> None:
+        """Say which answer to which question the exchange goes on with; `also`: beside those that it stands on."""
+        standing = Standing.of(question, decision)
+        self._stand((*self.standings, standing) if also else (standing,))
+
+    def renewed(self, old: Standing, question: Question, decision: Decision) -> None:
+        """Say how the question of a standing is answered now. It may have given way to another meanwhile."""
+        self._stand(tuple(Standing.of(question, decision) if one is old else one for one in self.standings))
+
+    def _stand(self, standings: tuple[Standing, ...]) -> None:
+        self.standings = standings
+        self.valid_until = min(one.valid_until for one in standings)
+        self.exchange.outlives = min(one.outlives for one in standings)
 
     async def __aenter__(self) -> Self:
         """Begin. Raises Refusal when what has moved since it was identified ends it."""
@@ -142,7 +170,7 @@ class Live:
     def _look(self) -> None:
         moved, self._moved = self._moved, set()
         for running in list(self._running):
-            if not moved.isdisjoint(epochs_of(running.question)):
+            if any(not moved.isdisjoint(epochs_of(standing.question)) for standing in running.standings):
                 self._look_at(running)
 
     def _look_at(self, running: Running) -> None:
@@ -168,14 +196,18 @@ class Live:
             running.due = False
 
     async def _judge(self, running: Running) -> None:
+        for standing in running.standings:
+            await self._judge_one(running, standing)
+
+    async def _judge_one(self, running: Running, standing: Standing) -> None:
         services, exchange = self._services(), running.exchange
         exchange.renew()
-        mended = running.question.subject.glass if exchange.subject.glass is None else None
+        mended = standing.question.subject.glass if exchange.subject.glass is None else None
         archive = _archive(services, exchange)
-        studies, missing = ((), ()) if archive is None else await _known(archive, running.question.studies)
+        studies, missing = ((), ()) if archive is None else await _known(archive, standing.question.studies)
         context = services.contexts.again(exchange.context, services.degraded(), mended=mended)
         exchange.context = context
-        question = exchange.question(studies, missing, running.question.resource, context)
+        question = exchange.question(studies, missing, standing.question.resource, context)
         known = services.policy.cached(question, exchange.scope.decision_id) if exchange.refused is None else None
         if known is None:
             decision = await exchange.decide(question)
@@ -184,11 +216,11 @@ class Live:
                 raise decision.refusal()
         else:
             decision = known[0]
-        if not running.hidden >= {denial.row for denial in decision.rows}:
+        if not standing.hidden >= {denial.row for denial in decision.rows}:
             raise refuse(Code.STUDY_NOT_VISIBLE, "a row of the page may no longer be seen")
-        if decision.terms != running.terms or (decision.terms and services.means != exchange.services.means):
+        if decision.terms != standing.terms or (decision.terms and services.means != exchange.services.means):
             raise refuse(Code.VIEW_CHANGED, "what is made of the reply has changed while it runs")
-        running.stands_on(question, decision)
+        running.renewed(standing, question, decision)
 
 
 def _archive(services: Services, exchange: Exchange) -> Archive | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from leadglass.access.cursors import Cursors
 from leadglass.access.glass import BreakGlass
 from leadglass.access.rates import RateLimit, Strangers
 from leadglass.access.why import Why
@@ -75,6 +76,7 @@ class Services:
     degraded: Callable[[], tuple[str, ...]]
     glass: BreakGlass
     why: Why
+    cursors: Cursors
     observes: Observes
     tracer: Tracer | None = None
     means: Means = NO_MEANS

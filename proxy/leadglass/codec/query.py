@@ -6,8 +6,8 @@ matching keys by tag, then the control keys, `limit` always among them.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
@@ -22,30 +22,93 @@ STUDY_UID: Final = "0020000D"
 SERIES_UID: Final = "0020000E"
 
 _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
+_LARGE: Final = 999_999_999  # what nine digits can say; a page is smaller
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SEPARATOR = re.compile(r"[,\\]")
-_FLAGS = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+FUZZY: Final = "fuzzymatching"
+_FLAGS = (FUZZY, "emptyvaluematching", "multiplevaluematching")
 # Bulk data cannot be matched (PS3.4 section C.2.2.2), a sequence only by what is in it.
 _UNMATCHABLE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "OB or OW", "SQ"})
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search as understood.
+    """A search as understood. What is made of it for the archive is made by its methods, each a new one.
 
     `matching` maps canonical tag paths to values, split wherever an archive might split them (Orthanc takes commas,
-    DIMSE backslashes); `include` holds the requested tag paths, `include_all` stands for `includefield=all`. `added`
-    lists the tags that were asked for beyond the request and must be cut from every row. `text` is the query to
-    forward, encoded.
+    DIMSE backslashes); `written` maps them to the one text that is forwarded, encoded. `include` holds the requested tag
+    paths, `include_all` stands for `includefield=all`. `added` lists the tags that were asked for beyond the request and
+    must be cut from every row. `flags` are the other control keys. `limit` is never more than a page. `order` is the order in which pages of the archive follow one another when asked,
+    `unencoded` are the characters that it wants as they are, `lists` is what separates several values of a key (none where
+    it takes one value alone).
     """
 
     matching: Mapping[str, tuple[str, ...]]
+    written: Mapping[str, str]
     include: tuple[str, ...]
     include_all: bool
+    flags: Mapping[str, str]
     limit: int
     offset: int
     added: tuple[str, ...]
-    text: str
+    order: str = ""
+    unencoded: str = STANDARD
+    lists: str = ""
+
+    @property
+    def text(self) -> str:
+        """The query to forward, encoded."""
+        return self.page(self.limit, self.offset)
+
+    def page(self, limit: int, offset: int) -> str:
+        """Return the query for so many rows from there on, encoded."""
+        pairs = [f"{known}={value}" for known, value in sorted(self.written.items())]
+        if self.include_all:
+            pairs.append("includefield=all")
+        elif fields := (*self.include, *self.added):
+            pairs.append(f"includefield={','.join(fields)}")
+        pairs.extend(f"{flag}={self.flags[flag]}" for flag in _FLAGS if flag in self.flags)
+        if self.order:
+            pairs.append(f"orderby={self.order}")
+        pairs.append(f"limit={limit}")
+        if offset:
+            pairs.append(f"offset={offset}")
+        return "&".join(pairs)
+
+    def narrowed(self, known: str, values: tuple[str, ...]) -> "Search":
+        """Return the search that asks for any of these values, too. What the archive cannot be asked is left out.
+
+        `known` is a canonical tag path. A key that the request has stays as it is: what it matches is judged anyway.
+        """
+        between = "," if vr(known) == "UI" and self.lists else self.lists
+        if known in self.matching or not values or (len(values) > 1 and not between):
+            return self
+        return self.keyed(known, values, between)
+
+    def keyed(self, known: str, values: tuple[str, ...], between: str = ",") -> "Search":
+        """Return the search with this key, in place of what it had there. `between` separates the values."""
+        text = quote(between.join(values), safe=self.unencoded)
+        return replace(self, matching={**self.matching, known: values}, written={**self.written, known: text})
+
+    def asking(self, *tags: str) -> "Search":
+        """Return the search that asks for these attributes, too, which are cut from the rows again."""
+        if self.include_all:
+            return self
+        more = tuple(tag for tag in tags if tag not in self.include and tag not in self.added)
+        return replace(self, added=(*self.added, *more))
+
+    def hiding(self, tags: Collection[str]) -> "Search":
+        """Return the search that does not ask for these attributes, nor for what is in them."""
+        return replace(self, include=tuple(path for path in self.include if not within(path, tags)))
+
+    def literal(self) -> "Search":
+        """Return the search without fuzzy matching."""
+        return replace(self, flags={flag: value for flag, value in self.flags.items() if flag != FUZZY})
+
+
+def within(path: str, tags: Collection[str]) -> bool:
+    """Whether an attribute path is, or leads through or to, one of these tags."""
+    return any(tag in tags for tag in path.split("."))
 
 
 def refused(key: str, detail: str) -> Refusal:
@@ -61,12 +124,14 @@ def parse_search(
     needed: tuple[str, ...],
     raw: str = STANDARD,
     order: str = "",
+    lists: str = "",
 ) -> Search:
     """Parse the decoded pairs of a search.
 
     `path` maps the tags of UIDs that the path names to their values: a matching key may repeat but not contradict
     them. `returned` are the tags that every row carries unasked, `needed` those that judging needs. `raw` are the
-    characters that the archive wants unencoded, `order` is the order in which its pages follow one another when asked.
+    characters that the archive wants unencoded, `order` is the order in which its pages follow one another when asked,
+    `lists` separates several values of a key. A limit beyond a page is a page: the standard lets a server have its own.
     Raises Refusal `query-refused` with the key at fault.
     """
     matching: dict[str, tuple[str, ...]] = {}
@@ -95,13 +160,20 @@ def parse_search(
         written.pop(known, None)
     fields, include_all = _include(include)
     largest = STUDY_ROWS if STUDY_UID in path else SEARCH_ROWS
-    limit = _count("limit", controls.get("limit"), default=largest, low=1, high=largest)
-    offset = _count("offset", controls.get("offset"), default=0, low=0, high=SEARCH_OFFSET)
-    lacking = tuple(known for known in needed if known not in returned and known not in fields and not include_all)
-    if order:
-        controls["orderby"] = order
-    text = _text(written, (*fields, *lacking), controls, limit, offset, include_all=include_all)
-    return Search(matching, fields, include_all, limit, offset, lacking, text)
+    limit = min(largest, _count("limit", controls.get("limit"), default=largest, low=1, high=_LARGE))
+    return Search(
+        matching,
+        written,
+        fields,
+        include_all,
+        {flag: controls[flag] for flag in _FLAGS if flag in controls},
+        limit,
+        _count("offset", controls.get("offset"), default=0, low=0, high=SEARCH_OFFSET),
+        tuple(known for known in needed if known not in returned and known not in fields and not include_all),
+        order,
+        raw,
+        lists,
+    )
 
 
 _CONTROLS = frozenset({"limit", "offset", *_FLAGS})
@@ -146,26 +218,3 @@ def _count(key: str, text: str | None, *, default: int, low: int, high: int) -> 
     if _COUNT.fullmatch(text) is None or not low <= int(text) <= high:
         raise refused(key, f"not a plain integer from {low} to {high}")
     return int(text)
-
-
-def _text(
-    written: Mapping[str, str],
-    fields: tuple[str, ...],
-    controls: Mapping[str, str],
-    limit: int,
-    offset: int,
-    *,
-    include_all: bool,
-) -> str:
-    pairs = [f"{known}={value}" for known, value in sorted(written.items())]
-    if include_all:
-        pairs.append("includefield=all")
-    elif fields:
-        pairs.append(f"includefield={','.join(fields)}")
-    pairs.extend(f"{flag}={controls[flag]}" for flag in _FLAGS if flag in controls)
-    if "orderby" in controls:
-        pairs.append(f"orderby={controls['orderby']}")
-    pairs.append(f"limit={limit}")
-    if offset:
-        pairs.append(f"offset={offset}")
-    return "&".join(pairs)

@@ -5,9 +5,10 @@ Study Instance UID and the word "restricted", because a missing prior is a clini
 it is hidden too, since a row without its series would say no more than how many there are.
 """
 
+from dataclasses import replace
 from typing import ClassVar, Final
 
-from leadglass.codec.dicomjson import Row, cut
+from leadglass.codec.dicomjson import Row
 from leadglass.codec.query import STUDY_UID
 from leadglass.codec.routes import RouteMatch
 from leadglass.obligations.treatment import PageRow, Params, Treatment, Verdict
@@ -39,16 +40,14 @@ class FilterRows(Treatment):
 
     def apply(self, rows: list[PageRow], verdict: Verdict, match: RouteMatch) -> list[PageRow]:
         """Return the rows that may be seen, in their order."""
-        added = () if match.search is None else match.search.added
         listable = match.resource.type == "study"
         kept: list[PageRow] = []
         for item in rows:
             seen = verdict.of(item.study_uid)
             if seen == "shown":
-                cut(item.row, added)  # asked for by us alone, to judge by
                 kept.append(item)
             elif seen == "listed" and listable:
-                kept.append(PageRow(item.study_uid, restricted(item.study_uid)))
+                kept.append(replace(item, row=restricted(item.study_uid)))
         return kept
 
     def describe(self) -> str:

@@ -5,12 +5,13 @@ Rows that do not name their study, or name another than the address does, cannot
 
 import asyncio
 import gzip
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Final
 
 from leadglass.codec.dicomjson import Row, parse_rows, write_rows
 from leadglass.codec.inflate import InflateError, inflate
-from leadglass.codec.query import STUDY_UID
+from leadglass.codec.query import SERIES_UID, STUDY_UID
 from leadglass.codec.routes import RouteMatch
 from leadglass.codec.uid import is_uid
 from leadglass.codec.workitem import Workitem, read_workitem
@@ -21,6 +22,9 @@ from leadglass.model.reasons import Code
 from leadglass.obligations.led import led_whole
 from leadglass.obligations.treatment import PageRow
 
+_MORE: Final = "299"  # PS3.18 section 8.3.4.4: there are more results than were sent
+# Series Instance UID, SOP Instance UID and Patient ID: all of them are required in rows of their levels (PS3.18 section 10.6.3.3).
+_IDENTITY: Final = (SERIES_UID, "00080018", "00100020")
 JSON_TYPES: Final = frozenset({"application/dicom+json", "application/json"})
 
 
@@ -28,20 +32,39 @@ JSON_TYPES: Final = frozenset({"application/dicom+json", "application/json"})
 class Page:
     """The rows of one search reply. `studies` are their distinct Study Instance UIDs in the order they came.
 
-    `links` says where links in them lead, None when they may pass as they are.
+    `count` is how many rows the archive gave, those that cannot be judged among them, and `more` whether it says that it
+    left some out. `links` says where links in them lead, None when they may pass as they are.
     """
 
     rows: tuple[PageRow, ...]
     studies: tuple[str, ...]
     links: Links | None = None
+    count: int = 0
+    more: bool = False
+
+    def of(self, rows: Iterable[PageRow]) -> "Page":
+        """Return the page with these rows of it alone."""
+        kept = tuple(rows)
+        return replace(self, rows=kept, studies=tuple(dict.fromkeys(item.study_uid for item in kept)))
 
 
-async def read_page(reply: UpstreamReply, match: RouteMatch) -> Page:
-    """Read a search reply whole. Raises Refusal `upstream-invalid`."""
-    rows = await _read(reply)
-    limit = len(rows) if match.search is None else match.search.limit
-    kept = [item for row in rows[:limit] if (item := _judgeable(row, match.resource.study_uid)) is not None]
-    return Page(tuple(kept), tuple(dict.fromkeys(item.study_uid for item in kept)), reply.links)
+async def read_page(reply: UpstreamReply, match: RouteMatch, limit: int) -> Page:
+    """Read a search reply whole, at most `limit` rows of it. Raises Refusal `upstream-invalid`."""
+    rows = (await _read(reply))[:limit]
+    study_uid = match.resource.study_uid
+    kept = [item for place, row in enumerate(rows) if (item := _judgeable(row, study_uid, place)) is not None]
+    more = _MORE in reply.headers.get("warning", "")
+    return Page((), (), reply.links, len(rows), more).of(kept)
+
+
+def identity(item: PageRow) -> int:
+    """Return what tells a row from others of its search: its UIDs, and whose it is.
+
+    A study stored under one UID for two patients is two rows. A row without any UID is known by all of it.
+    """
+    row = item.row
+    uids = [str(row[tag].get("Value")) for tag in _IDENTITY if tag in row]
+    return hash((item.study_uid, *uids)) if uids else hash((item.study_uid, write_rows([row])))
 
 
 async def read_workitems(reply: UpstreamReply, limit: int) -> list[Workitem]:
@@ -77,7 +100,7 @@ async def _offloaded_inflate(body: bytes) -> bytes:
     return await asyncio.to_thread(inflate, body, JUDGED_JSON_BYTES)
 
 
-def _judgeable(row: Row, study_uid: str | None) -> PageRow | None:
+def _judgeable(row: Row, study_uid: str | None, place: int) -> PageRow | None:
     """Return the row with its study, None when it has not exactly one, or another than the address names."""
     values = row.get(STUDY_UID, {}).get("Value")
     if not isinstance(values, list) or len(values) != 1:
@@ -85,7 +108,7 @@ def _judgeable(row: Row, study_uid: str | None) -> PageRow | None:
     uid = values[0]
     if not isinstance(uid, str) or not is_uid(uid) or uid != (study_uid or uid):
         return None
-    return PageRow(uid, row)
+    return PageRow(uid, row, place)
 
 
 async def write_page(rows: list[PageRow], links: Links | None = None, *, compress: bool) -> tuple[bytes, bool]:

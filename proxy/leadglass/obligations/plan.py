@@ -5,11 +5,13 @@ that were led through the gateway. Nothing else of what the archive says about a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import ValidationError
 
 from leadglass.codec.accept import JSON
+from leadglass.codec.dicomjson import cut
 from leadglass.codec.links.fields import led_fields
 from leadglass.codec.links.partlinks import leading
 from leadglass.codec.multipart import ContentType, parse_content_type
@@ -61,6 +63,19 @@ def _treatment(obligation: Obligation, occasion: Occasion) -> Treatment:
         raise refuse(Code.OBLIGATION_UNKNOWN, f"{kind.name} cannot be applied to {occasion.match.route.transaction}")
     treatment.admit(occasion)
     return treatment
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Rows of a page that went through a plan, in their order, and the patients of the studies shown. Made by plans alone."""
+
+    rows: tuple[PageRow, ...]
+    patients: Mapping[str, str]
+    links: Links | None = None
+
+    def part(self, start: int, end: int) -> "Shown":
+        """Return the rows from one index to another; what lies before the first or after the last is none."""
+        return replace(self, rows=self.rows[max(0, start) : max(0, end)])
 
 
 class Plan:
@@ -185,25 +200,43 @@ class Plan:
             raise refuse(Code.INTERNAL_FAULT, "not a file")
         return Sealed(file.status, file.headers, file.body, file.length, own=True)
 
-    async def seal_rows(
-        self, page: Page, judged: Sequence[str], *, gzip: bool = False, patients: Mapping[str, str] | None = None
-    ) -> Sealed:
-        """Seal a search reply. `judged` are the studies in the order of the question that the decision answers.
+    async def show(
+        self,
+        page: Page,
+        judged: Sequence[str],
+        patients: Mapping[str, str] | None = None,
+        *,
+        added: Sequence[str] = (),
+    ) -> Shown:
+        """Return what of a page of the archive may leave, and how.
 
-        A study of the page that is not among them is hidden. `patients` maps studies to patient ids for the record.
-        The reply is 200 with a list in every case, so that an empty page tells nothing of hidden rows.
+        `judged` are the studies in the order of the question that the decision answers; a study of the page that is not
+        among them is hidden. `patients` maps studies to patient ids for the record. `added` are tags that were asked for by
+        us alone, to judge or to treat by, and leave every row.
         """
         if self._match.route.judged != "rows":
             raise _invalid("not a search")
         verdict = Verdict(self._visibility(judged))
         rows = await self.rows(list(page.rows), verdict)
-        body, compressed = await write_page(rows, page.links, compress=gzip)
         known = patients or {}
-        disclosed = {
-            item.study_uid: known.get(item.study_uid, "") for item in rows if verdict.of(item.study_uid) == "shown"
-        }
+        seen: dict[str, str] = {}
+        for item in rows:
+            if verdict.of(item.study_uid) == "shown":
+                cut(item.row, added)
+                seen[item.study_uid] = known.get(item.study_uid, "")
+        return Shown(tuple(rows), seen, page.links)
+
+    @staticmethod
+    async def seal_rows(pages: Sequence[Shown], *, gzip: bool = False, warnings: Sequence[str] = ()) -> Sealed:
+        """Seal a search reply. It is 200 with a list in every case, so that an empty one tells nothing of hidden rows."""
+        rows = [item for page in pages for item in page.rows]
+        links = next((page.links for page in pages if page.links is not None), None)
+        body, compressed = await write_page(rows, links, compress=gzip)
+        known = {uid: patient for page in pages for uid, patient in page.patients.items()}
+        disclosed = {item.study_uid: known[item.study_uid] for item in rows if item.study_uid in known}
         fields = (_JSON_FIELD, _GZIP_FIELD) if compressed else (_JSON_FIELD,)
-        return Sealed(200, fields, body, len(body), disclosed)
+        said = tuple((b"Warning", warning.encode("ascii")) for warning in warnings)
+        return Sealed(200, (*fields, *said), body, len(body), disclosed)
 
     async def rows(self, rows: list[PageRow], verdict: Verdict) -> list[PageRow]:
         """Return of rows what may leave, as it may leave: the one way that rows take through all treatments. Raises Refusal."""
@@ -224,7 +257,9 @@ class Plan:
         shown = [item for item in items if item.studies and all(seen.get(uid) == "shown" for uid in item.studies)]
         if self._match.search is None:  # one by itself, which may name none where policy said so
             shown = list(items) if not self._decision.rows else shown
-        body, compressed = await write_page([PageRow("", item.row) for item in shown], links, compress=gzip)
+        body, compressed = await write_page(
+            [PageRow("", item.row, at) for at, item in enumerate(shown)], links, compress=gzip
+        )
         fields = (_JSON_FIELD, _GZIP_FIELD) if compressed else (_JSON_FIELD,)
         disclosed = {uid: patients.get(uid, "") for item in shown for uid in item.studies}
         return Sealed(200, fields, body, len(body), disclosed)

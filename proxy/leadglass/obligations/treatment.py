@@ -24,10 +24,11 @@ Visibility: TypeAlias = Literal["shown", "listed", "hidden"]
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """One row of a search reply and the study it says it belongs to."""
+    """One row of a search reply, the study it says it belongs to, and where in the reply it stood."""
 
     study_uid: str
     row: Row
+    place: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ DCM4CHEE: Final = Kind(
     # It builds links from the address as its server, WildFly, understands the request: by X-Forwarded-*, where told to.
     links="x-forwarded",
     uid_lists=True,  # commas split every value, and a UID key takes several values
+    lists=",",
     # Its database gives rows in any order unless one is asked for.
     order=MappingProxyType({"study": "StudyInstanceUID", "series": "SeriesInstanceUID", "instance": "SOPInstanceUID"}),
     lacks=frozenset(
