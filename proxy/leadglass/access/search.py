@@ -80,7 +80,7 @@ class _Scan:
             start, size = self._row, min(wanted, self._largest, self._left)
             page = await self._page(size)
             new = self._new(page)
-            going = page.count > 0 and (page.more or page.count == size) and bool(new or not page.rows)
+            going = page.count > 0 and (page.more or page.count == size)
             shown, before = (
                 await self._judged(page.of(item for one, item in new if one not in self._begun.seen)),
                 len(self._seen),
