@@ -81,7 +81,8 @@ async def test_a_running_reply_is_cut_when_its_trust_ends(tmp_path: Path, act: A
 async def test_a_reply_whose_terms_change_is_cut(tmp_path: Path) -> None:
     async with running(tmp_path) as gateway, streaming(gateway, gateway.token()) as client:
         for one in gateway.gateway.live._running:
-            one.terms = (Obligation("deidentify", {"project": "lung", "profile": "basic"}),)
+            terms = (Obligation("deidentify", {"project": "lung", "profile": "basic"}),)
+            one.standings = tuple(standing._replace(terms=terms) for standing in one.standings)
         gateway.gateway._epochs.bump("config")
         async with asyncio.timeout(SECONDS):
             assert await ended(client), "what was to be de-identified until now went on as it is"

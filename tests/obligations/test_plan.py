@@ -182,7 +182,8 @@ async def searched(
 ) -> tuple[Any, Any]:
     match = placed(target)
     page = await read_page(reply, match, 20_000)
-    shown = await Plan.of(decided(hidden=hidden, listed=listed), match).show(page, page.studies, patients)
+    plan, added = Plan.of(decided(hidden=hidden, listed=listed), match), match.search.added if match.search else ()
+    shown = await plan.show(page, page.studies, patients, added=added)
     sealed = await Plan.seal_rows([shown], gzip=gzip)
     assert sealed.status == 200
     assert isinstance(sealed.body, bytes)
