@@ -9,6 +9,7 @@ function for KIND returns; all else is written by hand. A reference on something
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -19,6 +20,7 @@ import orjson
 import typer.main
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydicom.datadict import DicomDictionary
 from ruamel.yaml import YAML
 
 from leadglass.cli.main import app as gateway_app
@@ -28,6 +30,11 @@ from leadglass.codec.kinds import Kind
 from leadglass.codec.kinds.kind import STANDARD
 from leadglass.codec.routes import ROUTES, Route
 from leadglass.config.settings import Settings
+from leadglass.deid.options import BASIC, CODES, Option
+from leadglass.deid.profile import Profile, load_profiles
+from leadglass.deid.table import MORE
+from leadglass.deid.table import PATTERNS as E_PATTERNS
+from leadglass.deid.table import ROWS as E_ROWS
 from leadglass.gateways.http.settings import Address, Rate
 from leadglass.limits import MIB
 from leadglass.model.reasons import REASONS
@@ -43,7 +50,7 @@ CHART: Final = DOCS.parent / "helm/leadglass"
 _BLOCK: Final = re.compile(r"(<!-- generated: ([^\n]*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SIZE: Final = get_args(SizeSetting)[1]
 _NAMES: Final[dict[Any, str]] = {
-    str: "text", IPv4Network: "network, such as `10.0.0.0/24`", int: "integer", float: "number", bool: "true or false", Path: "path", Address: "`host:port`",
+    str: "text", IPv4Network: "network, such as `10.0.0.0/24`", int: "integer", float: "number", bool: "true or false", Path: "path", Address: "`host:port`", Option: "option",
     Rate: "rate, such as `1000/s`", Secret: "`file:PATH` or `env:NAME`",
 }  # fmt: skip
 # Written otherwise, or said better, than by their type.
@@ -333,9 +340,77 @@ def _archives(_words: tuple[str, ...]) -> str:
     return table(("", *(f"`{name}`" for name in ARCHIVES)), _kind_rows())
 
 
+# --- de-identification ------------------------------------------------------------------------------------------------
+_DONE: Final = {
+    Option.RETAIN_UIDS: "UIDs stay.",
+    Option.RETAIN_DEVICE: "What the table keeps stays; application entities, which it cleans, are removed or dummies.",
+    Option.RETAIN_INSTITUTION: "Institution and address stay; text is then not cleaned of them.",
+    Option.RETAIN_PATIENT: "Sex, age, size, weight and the like stay, ages over 89 as 090Y; allergies and states are cleaned text.",
+    Option.RETAIN_FULL_DATES: "Dates and times stay.",
+    Option.RETAIN_MODIFIED_DATES: "Dates move by whole days, one number for a patient; times of day stay.",
+    Option.CLEAN_DESCRIPTORS: "Descriptions and comments stay as cleaned text.",
+    Option.CLEAN_STRUCTURED: "Content stays, all text in it cleaned.",
+    Option.CLEAN_GRAPHICS: "Graphic annotations stay, all text in them cleaned; overlays and curves are removed: nothing tells whether bits draw a name.",
+    Option.RETAIN_SAFE_PRIVATE: "Private attributes stay that the profile lists by creator; all others are removed.",
+    Option.CLEAN_PIXELS: "Regions of masks are painted over; what may show a person and has no mask is refused.",
+}
+
+
+def _deid_options(_words: tuple[str, ...]) -> str:
+    def rows() -> Rows:
+        yield "-", "Basic Application Level Confidentiality Profile", BASIC[0], "Always."
+        for option, (code, meaning) in CODES.items():
+            yield f"`{option}`", meaning, code, _DONE[option]
+        yield "-", "Clean Recognizable Visual Features Option", "113102", "Not there: no head is defaced."
+
+    return table(("option", "name in PS3.15", "CID 7050", "what is done"), rows())
+
+
+def _deid_actions(_words: tuple[str, ...]) -> str:
+    def rows() -> Rows:
+        counted = Counter((row.basic, row.strongest) for row in [*E_ROWS.values(), *E_PATTERNS.values()])
+        for (basic, strongest), count in sorted(counted.items()):
+            yield f"`{basic}`", f"`{strongest}`", str(count)
+        yield "all", "", str(counted.total())
+
+    return table(("in the table", "taken as", "rows"), rows())
+
+
+def _deid_table(words: tuple[str, ...]) -> str:
+    chosen = MORE if words == ("more",) else E_ROWS
+
+    def rows() -> Rows:
+        for tag, row in sorted(chosen.items()):
+            if words == ("more",) and tag >> 16 in {0x0000, 0x0004}:
+                continue
+            changed = ", ".join(f"`{option}`: {action}" for option, action in sorted(row.options.items()))
+            name = DicomDictionary[tag][2]
+            yield f"({tag >> 16:04X},{tag & 0xFFFF:04X})", name, f"`{row.basic}`", f"`{row.strongest}`", changed or "-"
+
+    return table(
+        ("tag", "attribute", "in the table" if chosen is E_ROWS else "action", "taken as", "with options"), rows()
+    )
+
+
+def _deid_profile(_words: tuple[str, ...]) -> str:
+    return table(
+        ("field", "type", "default", "what it is"), (row for row in settings_rows(Profile) if row[0] != "`name`")
+    )
+
+
+def _deid_profiles(_words: tuple[str, ...]) -> str:
+    profiles = load_profiles().values()
+    rows = (
+        (f"`{one.name}`", one.title, ", ".join(f"`{option}`" for option in one.options) or "none") for one in profiles
+    )
+    return table(("profile", "title", "options"), iter(sorted(rows)))
+
+
 KINDS: Final[dict[str, Callable[[tuple[str, ...]], str]]] = {
     "settings": _settings, "reasons": _reasons, "routes": _routes, "control": _control, "metrics": _metrics,
     "obligations": _obligations, "checks": _checks, "verb": _verb, "values": _values, "archives": _archives,
+    "deid-options": _deid_options, "deid-actions": _deid_actions, "deid-table": _deid_table, "deid-profile": _deid_profile,
+    "deid-profiles": _deid_profiles,
 }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ VERBS = [
     "backup",
     "restore",
     "config",
+    "deid",
     "identity",
     "policy",
     "device",

@@ -5,6 +5,7 @@ import typer
 from leadglass.cli import (
     audit,
     config,
+    deid,
     demo,
     device,
     emergency,
@@ -46,6 +47,7 @@ for group, name in (
     (config.app, "config"),
     (identity.app, "identity"),
     (policy.app, "policy"),
+    (deid.app, "deid"),
     (device.app, "device"),
     (revoke.app, "revoke"),
     (session.app, "session"),

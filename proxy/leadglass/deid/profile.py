@@ -70,7 +70,7 @@ class Profile(SettingsModel):
     title: str = Field(
         pattern=r"^[ -\[\]-~]{1,64}$", description="What it is for, in one line of ASCII; it stands in the images."
     )
-    description: str = Field("", description="For whom it is and why, for people who read it.")
+    description: str | None = Field(None, description="For whom it is and why, for people who read it.")
     options: tuple[Option, ...] = Field((), description="Options of PS3.15 section E.3.")
     conformant: bool = Field(
         default=True, description="False lets attributes leave more than Annex E does; images then do not claim it."
@@ -87,7 +87,7 @@ class Profile(SettingsModel):
         PixelSettings(), description="Which images may show the patient, and what of them passes."
     )
     attributes: dict[Attribute, Word] = Field(
-        default_factory=dict, description="What differs for single attributes, by keyword or GGGGEEEE."
+        default={}, description="What differs for single attributes, by keyword or GGGGEEEE."
     )
 
     @model_validator(mode="after")
