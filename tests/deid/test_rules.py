@@ -79,6 +79,8 @@ def test_inside_a_sequence_that_is_cleaned_text_that_would_stay_is_cleaned() -> 
     assert inside[0x0040A160] is Act.CLEAN
     assert inside[0x00400555] is Act.CLEAN
     assert inside[0x00280010] is Act.KEEP
+    assert inside[0x00080100] is Act.KEEP  # a code is no text
+    assert {0x00080104, 0x0040A160} <= acts.required
     assert acts.inside(Act.KEEP, inside) is inside
     assert acts.inside(Act.KEEP, acts.acts) is acts.acts
 

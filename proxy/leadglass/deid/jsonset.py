@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from leadglass.codec.dicomjson import Row
 from leadglass.codec.dictionary import VRS
-from leadglass.deid.acts import BINARY, Act
+from leadglass.deid.acts import BINARY, TEXT, TIME, Act
 from leadglass.deid.dummies import dummy_item
 from leadglass.deid.element import Element, Item
 from leadglass.deid.markers import markers
@@ -27,6 +27,11 @@ _REAL: Final = frozenset({"DS", "FD", "FL"})
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # never inline: masks work on streams of bytes
 _PRIVATE: Final = 1 << 16
 _HEX: Final = frozenset("0123456789ABCDEFabcdef")
+_TAGS: Final = {name: int(name, 16) for name in VRS}
+_REPRESENTATIONS: Final = frozenset(
+    {*TEXT, *TIME, *BINARY, *_WHOLE, *_REAL, "AS", "AT", "CS", "SQ", "UI"}
+)  # PS3.5 table 6.2-1
+_HOLDS: Final = frozenset({dict, list})
 
 
 def deidentify_row(row: Row, values: Values, *, bulk: Bulk | None = None, marked: bool = False) -> Row:
@@ -87,14 +92,19 @@ class _Walk:
             raise refuse(Code.DEID_UNREADABLE, f"sequences nested deeper than {NESTING_DEPTH}")
         done: Row = {}
         for name, attribute in row.items():
-            if len(name) != 8 or not _HEX.issuperset(name) or type(attribute) is not dict:  # noqa: PLR2004 - GGGGEEEE
+            if type(attribute) is not dict:
                 continue
-            tag = int(name, 16)
+            tag = _TAGS.get(name)
+            if tag is None:
+                if len(name) != 8 or not _HEX.issuperset(name):  # noqa: PLR2004 - GGGGEEEE
+                    continue
+                tag = int(name, 16)
+                name = f"{tag:08X}"  # noqa: PLW2901 - its one spelling
             act = acts.get(tag)
             if act is None:
                 act = self._private(row, tag) if tag & _PRIVATE else Act.REMOVE
             if act is not Act.REMOVE:
-                done[f"{tag:08X}"] = self._one(tag, act, attribute, acts, path, depth)
+                done[name] = self._one(name, tag, act, attribute, acts, path, depth)
         return done
 
     def _private(self, row: Mapping[str, Any], tag: int) -> Act:
@@ -106,12 +116,19 @@ class _Walk:
             return Act.REMOVE
         return self._rules.act(tag, creators[0])
 
-    def _one(
-        self, tag: int, act: Act, attribute: Mapping[str, Any], acts: Mapping[int, Act], path: str, depth: int
+    def _one(  # noqa: PLR0917 - one attribute, and where it stands
+        self,
+        name: str,
+        tag: int,
+        act: Act,
+        attribute: Mapping[str, Any],
+        acts: Mapping[int, Act],
+        path: str,
+        depth: int,
     ) -> dict[str, Any]:
-        known = VRS.get(f"{tag:08X}", "UN")
+        known = VRS.get(name, "UN")
         vr = attribute.get("vr")
-        if not isinstance(vr, str) or len(vr) != 2 or not vr.isalpha() or not vr.isupper():  # noqa: PLR2004 - of two letters
+        if type(vr) is not str or vr not in _REPRESENTATIONS:
             vr = known
         given = attribute.get("Value")
         listed: list[Any] = given if type(given) is list else []
@@ -119,7 +136,7 @@ class _Walk:
             return self._sequence(tag, act, listed, acts, path, depth)
         if act is Act.KEEP:
             return self._kept(tag, vr, attribute, listed, path)
-        return _written(vr, self._values.replace(act, tag, vr, list(map(text, listed))))
+        return _written(vr, self._values.replace(act, tag, vr, [text(value) for value in listed]))
 
     def _sequence(
         self, tag: int, act: Act, listed: list[Any], acts: Mapping[int, Act], path: str, depth: int
@@ -139,9 +156,12 @@ class _Walk:
     def _kept(self, tag: int, vr: str, attribute: Mapping[str, Any], listed: list[Any], path: str) -> dict[str, Any]:
         done: dict[str, Any] = {"vr": vr}
         if listed:
-            kept = [_names(value) if vr == "PN" else None if type(value) in _HOLDS else value for value in listed]
-            if any(value is not None for value in kept):
-                done["Value"] = kept
+            if vr == "PN":
+                listed = [_names(value) for value in listed]
+            elif any(type(value) in _HOLDS for value in listed):
+                listed = [None if type(value) in _HOLDS else value for value in listed]
+            if listed.count(None) < len(listed):
+                done["Value"] = listed
             return done
         uri, inline = attribute.get("BulkDataURI"), attribute.get("InlineBinary")
         if isinstance(uri, str) and self._bulk is not None:
@@ -151,9 +171,6 @@ class _Walk:
         elif isinstance(inline, str) and tag not in _PIXELS:
             done["InlineBinary"] = inline
         return done
-
-
-_HOLDS: Final = frozenset({dict, list})
 
 
 def _names(value: object) -> dict[str, str] | None:

@@ -28,6 +28,7 @@ PLACES: Final = (0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00080055)
 
 RUN: Final = re.compile(r"[^\W_]+")
 PIECE: Final = re.compile(r"[^\W\d_]+|\d+")
+_NAMES: Final = {tag: f"{tag:08X}" for tag in (*PEOPLE, *PLACES)}
 _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
 _LONG: Final = 4  # a shorter word is found only where it stands alone
 _LONG_OTHER: Final = 2  # in scripts that put no space between words
@@ -49,15 +50,22 @@ class Words:
     parts: tuple[str, ...] = ()
 
 
+def _spellings(value: str) -> tuple[str, ...]:
+    if value.isascii():
+        return (value.lower(),)
+    return fold(value), fold(value.casefold().translate(_SPELT))
+
+
 @lru_cache(maxsize=1024)
 def _words(values: frozenset[str]) -> Words:
     whole: set[str] = set()
     for value in values:
-        for spelt in {value, value.casefold().translate(_SPELT)}:
-            runs = [fold(run) for run in RUN.findall(unicodedata.normalize("NFC", spelt))]
+        for spelt in _spellings(value):
+            runs = RUN.findall(spelt)
             whole.update(runs)
-            whole.update(piece for run in runs for piece in PIECE.findall(run))
             whole.add("".join(runs))
+            if any(map(str.isdecimal, spelt)):  # letters next to digits
+                whole.update(PIECE.findall(spelt))
     whole = {word for word in whole if len(word) > 1 or not word.isascii()}
     return Words(
         frozenset(whole), tuple(word for word in whole if len(word) >= (_LONG if word.isascii() else _LONG_OTHER))
@@ -85,7 +93,7 @@ class Known:
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Known":
         """Return what is known by a row of DICOM JSON (PS3.18 annex F)."""
-        return cls.of({tag: texts(row.get(f"{tag:08X}")) for tag in (*PEOPLE, *PLACES)})
+        return cls.of({tag: texts(row[name]) for tag, name in _NAMES.items() if name in row})
 
     def words(self, *, places: bool) -> Words:
         """Return the words to be looked for; those of places only where asked."""

@@ -20,6 +20,10 @@ __all__ = ["Act", "Rules"]
 PATIENT_NAME, PATIENT_ID, ACCESSION = 0x00100010, 0x00100020, 0x00080050
 _IDENTIFIERS: Final = frozenset({PATIENT_NAME, PATIENT_ID, ACCESSION})
 _NOTHING_LEFT: Final = frozenset({Act.EMPTY, Act.DUMMY})
+# Codes and what scheme they are of: numbers to a machine, and no text to clean. Their meanings are text.
+_CODES: Final = frozenset({0x00080100, 0x00080101, 0x00080102, 0x00080103, 0x00080119, 0x00080120})
+# Text that its item is nothing without: Code Meaning, Text Value, Unformatted Text Value.
+_NEEDED: Final = frozenset({0x00080104, 0x0040A160, 0x00700006})
 _META_LAST: Final = 0x0002FFFF
 _CREATORS: Final = range(0x10, 0x100)  # elements of a private group that name who owns a block (PS3.5 section 7.8.1)
 
@@ -35,7 +39,7 @@ class Rules:
         self.profile = profile
         self.acts: dict[int, Act] = {}
         self.cleaned: dict[int, Act] = {}
-        required = set()
+        required = set(_NEEDED)
         for tag, entry in DicomDictionary.items():
             row = ROWS.get(tag) or MORE.get(tag)
             vr = entry[0]
@@ -43,7 +47,8 @@ class Rules:
             if row is not None and row.strongest == "D":
                 required.add(tag)
             self.acts[tag] = act
-            self.cleaned[tag] = Act.CLEAN if act is Act.KEEP and vr in TEXT and tag > _META_LAST else act
+            text = vr in TEXT and tag > _META_LAST and tag not in _CODES
+            self.cleaned[tag] = Act.CLEAN if act is Act.KEEP and text else act
         for name, word in profile.attributes.items():
             self.acts[tag_of(name)] = self.cleaned[tag_of(name)] = WORDS[word]
         self.required: frozenset[int] = frozenset(required)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Final
 
 from leadglass.codec.dictionary import VRS
@@ -9,7 +10,7 @@ from leadglass.codec.uid import is_uid
 from leadglass.deid.acts import Act
 from leadglass.deid.cleaning import clean, zip3
 from leadglass.deid.dummies import dummy
-from leadglass.deid.known import Known
+from leadglass.deid.known import Known, Words
 from leadglass.deid.options import Option
 from leadglass.deid.pseudonyms import ACCESSION_NUMBER, Pseudonyms, plain
 from leadglass.deid.rules import ACCESSION, PATIENT_ID, PATIENT_NAME, Rules
@@ -30,8 +31,7 @@ class Values:
     def __init__(self, rules: Rules, pseudonyms: Pseudonyms, known: Known) -> None:
         self.rules, self.pseudonyms = rules, pseudonyms
         profile = rules.profile
-        self._enough = known.enough
-        self._words = known.words(places=Option.RETAIN_INSTITUTION not in profile.options)
+        self._known = known
         self._ages, self._zips = profile.ages_over_89, profile.zip3
         self._each: Mapping[Act, Callable[[int, str, str], str]] = {
             Act.UID: self._uid, Act.IDENTIFIER: self._identifier, Act.SHIFT: self._shift, Act.CLEAN: self._clean,
@@ -80,12 +80,16 @@ class Values:
         return value if kind == "SH" and _ZONE.fullmatch(value) else ""
 
     def _clean(self, _tag: int, vr: str, value: str) -> str:
-        if not self._enough:
+        if not self._known.enough:
             return ""  # nothing is known that could be looked for
         text = clean(value, self._words, ages=self._ages, zips=self._zips)
         if vr == "CS":
             return text if _CODE.fullmatch(text) else ""
         return text[: _CHARS.get(vr)].rstrip()
+
+    @cached_property
+    def _words(self) -> Words:
+        return self._known.words(places=Option.RETAIN_INSTITUTION not in self.rules.profile.options)
 
     def _age(self, _tag: int, _vr: str, value: str) -> str:
         value = plain(value)
