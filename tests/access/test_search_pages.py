@@ -342,3 +342,68 @@ async def test_a_row_of_an_early_page_that_may_no_longer_be_seen_ends_the_search
 
 def test_fuzzy_words_are_the_standards() -> None:
     assert LITERAL == "The fuzzymatching parameter is not supported. Only literal matching has been performed."
+
+
+SEARCH = """
+open: ["0020000D", "00080020", "00101040"]
+roles: [oncologist]
+hidden: ["00101040"]
+"""
+ROLES = """
+transactions: ["qido-rs.*", "wado-rs.*"]
+everyone: {description: none, allow: []}
+roles:
+  radiologist: {description: reads, allow: [{actions: [search]}]}
+  reader: {description: reads two kinds, allow: [{actions: [search], modalities: [CT, MR]}]}
+"""
+
+
+@pytest.fixture
+async def limited(tmp_path: Path) -> AsyncIterator[tuple[Running, Shelf]]:
+    def change(folder: Path) -> None:
+        (folder / "policies/data/search.yaml").write_text(SEARCH)
+        (folder / "policies/data/roles.yaml").write_text(ROLES)
+
+    async with running(tmp_path, kind="orthanc", change=change) as run:
+        shelf = Shelf(*shown(3))
+        run.archive.replaced["/dicom-web/studies"] = shelf.studies
+        run.archive.replaced["/dicom-web/series"] = shelf.series
+        yield run, shelf
+
+
+async def test_what_may_not_be_seen_is_dropped_from_the_question_and_from_rows(limited: tuple[Running, Shelf]) -> None:
+    run, shelf = limited
+    row = shelf._row
+    shelf._row = lambda uid: row(uid) | {"00101040": {"vr": "LO", "Value": ["Main Street"]}}  # type: ignore[method-assign]  # an archive that gives more than it was asked for
+    answer = await search(run, "includefield=PatientAddress,StudyDescription&fuzzymatching=true")
+    assert len(answer.json) == 3
+    assert b"Main Street" not in answer.body
+    assert answer.headers["warning"] == f"299 https://{HOST}/dicom-web: {LITERAL}"
+    asked = next(one for one in run.archive.asked if "limit=" in one)
+    assert "00101040" not in asked
+    assert "fuzzymatching" not in asked
+    assert "includefield=00081030" in asked
+    everything = await search(
+        run, "includefield=PatientAddress&fuzzymatching=true", run.token("radiologist", "oncologist")
+    )
+    assert b"Main Street" in everything.body
+    assert "warning" not in everything.headers
+
+
+async def test_what_may_not_be_seen_is_not_matched(limited: tuple[Running, Shelf]) -> None:
+    run, _ = limited
+    answer = await search(run, "PatientAddress=Main*")
+    assert (answer.status, answer.reasons) == (403, ["search-key-hidden"])
+    assert (await search(run, "PatientName=A*")).reasons == ["search-key-not-granted"]
+    assert run.archive.asked == []
+
+
+async def test_the_archive_is_asked_for_what_a_role_may_see(limited: tuple[Running, Shelf]) -> None:
+    run, _ = limited
+    answer = await search(run, "limit=9", run.token("reader"))
+    assert uids(answer) == shown(3)
+    asked = next(one for one in run.archive.asked if "limit=" in one)
+    assert "00080061=CT%5CMR" in asked
+    run.archive.clear()
+    await search(run, "ModalitiesInStudy=US", run.token("reader"))  # what is asked for stays, and is judged
+    assert "00080061=US&" in run.archive.asked[0]

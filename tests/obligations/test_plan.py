@@ -54,7 +54,7 @@ def test_known_obligations() -> None:
     plan = Plan.of(decided(Obligation("log", {"note": "audit"}), Obligation("filter-rows")), placed(SEARCH))
     assert len(plan.describe()) == 2
     assert all(sentence.endswith(".") for sentence in plan.describe())
-    assert set(TREATMENTS) == {"deidentify", "log", "filter-rows", "outlive-token"}
+    assert set(TREATMENTS) == {"deidentify", "filter-rows", "hide-attributes", "log", "narrow-search", "outlive-token"}
 
 
 def test_a_denial_has_no_plan() -> None:

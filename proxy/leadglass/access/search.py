@@ -125,7 +125,7 @@ class _Scan:
         exchange = self._exchange
         exchange.scope.stage("rows")  # 11
         # What the request names is looked up whether it has rows or not: hidden and absent cost the same.
-        found, missing = await exchange.archive.studies.gather((*page.studies, *_named(self._match)), page=True)
+        found, missing = await exchange.archive.studies.gather((*page.studies, *_named(exchange.match)), page=True)
         studies: tuple[Study, ...] = tuple(found[uid] for uid in page.studies if uid in found)
         judged_uids = [study.study_uid for study in studies]
         if exchange.services.observes() is not None and len(studies) < len(page.studies):

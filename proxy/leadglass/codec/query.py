@@ -6,7 +6,7 @@ matching keys by tag, then the control keys, `limit` always among them.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -97,9 +97,14 @@ class Search:
         more = tuple(tag for tag in tags if tag not in self.include and tag not in self.added)
         return replace(self, added=(*self.added, *more))
 
-    def hiding(self, tags: Collection[str]) -> "Search":
-        """Return the search that does not ask for these attributes, nor for what is in them."""
-        return replace(self, include=tuple(path for path in self.include if not within(path, tags)))
+    def without(self, known: str) -> "Search":
+        """Return the search without a key."""
+        matching = {path: values for path, values in self.matching.items() if path != known}
+        return replace(self, matching=matching, written={path: self.written[path] for path in matching})
+
+    def including(self, wanted: Callable[[str], bool]) -> "Search":
+        """Return the search that asks for no more attributes than those wanted."""
+        return replace(self, include=tuple(filter(wanted, self.include)))
 
     def literal(self) -> "Search":
         """Return the search without fuzzy matching."""
@@ -107,7 +112,7 @@ class Search:
 
 
 def within(path: str, tags: Collection[str]) -> bool:
-    """Whether an attribute path is, or leads through or to, one of these tags."""
+    """Whether an attribute path leads through or to one of these tags."""
     return any(tag in tags for tag in path.split("."))
 
 

@@ -44,6 +44,7 @@ class Code(StrEnum):
     STUDY_NOT_VISIBLE = "study-not-visible"
     VIEW_READ_ONLY = "view-read-only"
     VIEW_REFUSED = "view-refused"
+    SEARCH_KEY_HIDDEN = "search-key-hidden"
     VIEW_CHANGED = "view-changed"
     PROJECT_UNKNOWN = "project-unknown"
     PART_MISMATCH = "part-mismatch"

@@ -9,7 +9,7 @@ from leadglass.model.errors import Cause, Refusal, StepUp
 
 OUTLIVE_TOKEN: Final = "outlive-token"  # noqa: S105 - the name of an obligation
 DEIDENTIFY: Final = "deidentify"
-_HARMLESS: Final = frozenset({OUTLIVE_TOKEN, "log", "filter-rows"})
+_HARMLESS: Final = frozenset({OUTLIVE_TOKEN, "log", "filter-rows", "narrow-search"})
 
 
 @dataclass(frozen=True, slots=True)

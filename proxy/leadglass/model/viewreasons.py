@@ -21,6 +21,13 @@ VIEWS: Final = (
         "Ask for images, frames or attributes of single studies.",
     ),
     Reason(
+        Code.SEARCH_KEY_HIDDEN,
+        403,
+        "Search key not shown to you",
+        "What {key} holds is not shown to you, so you may not search by it.",
+        "Search by what you see, such as the study date, the modality, or a patient ID as it is shown.",
+    ),
+    Reason(
         Code.VIEW_CHANGED,
         409,
         "The view has changed",

@@ -24,8 +24,10 @@ from leadglass.model.ports import Links, UpstreamReply
 from leadglass.model.reasons import Code
 from leadglass.obligations.deidentify import Deidentify
 from leadglass.obligations.filter_rows import FilterRows, NoParams
+from leadglass.obligations.hide_attributes import HideAttributes
 from leadglass.obligations.led import LedReply, inflated, led, whole
 from leadglass.obligations.log import Log
+from leadglass.obligations.narrow_search import NarrowSearch
 from leadglass.obligations.occasion import Content, Occasion
 from leadglass.obligations.outlive_token import OutliveToken
 from leadglass.obligations.page import JSON_TYPES, Page, write_page
@@ -33,7 +35,7 @@ from leadglass.obligations.part_guard import GuardedReply, PartGuard
 from leadglass.obligations.treatment import PageRow, Treatment, Verdict, Visibility
 
 TREATMENTS: Final[Mapping[str, type[Treatment]]] = {
-    kind.name: kind for kind in (Deidentify, FilterRows, Log, OutliveToken)
+    kind.name: kind for kind in (Deidentify, FilterRows, HideAttributes, Log, NarrowSearch, OutliveToken)
 }
 """Every obligation that can be met; a decision that asks for another is refused."""
 

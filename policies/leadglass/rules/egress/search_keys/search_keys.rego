@@ -1,8 +1,8 @@
 # METADATA
-# title: Search keys
+# title: Search keys and what rows show
 # description: >-
 #   A search matches on keys that the table search opens to everyone who may search, or the subject acts in a role that
-#   may use them all. Code: search-key-not-granted.
+#   may use them all. Others are not shown what the table hides. Code: search-key-not-granted.
 # scope: package
 # custom:
 #   codes: [search-key-not-granted]
@@ -16,6 +16,15 @@ deny contains {"code": "search-key-not-granted", "params": {"key": key}} if {
 	some key, _ in input.resource.query
 	not open[key]
 }
+
+oblige contains {"type": "hide-attributes", "attributes": sort(hidden)} if {
+	input.action.name == "search"
+	startswith(input.action.transaction, "qido-rs.")
+	not uses_all
+	count(hidden) > 0
+}
+
+hidden contains tag if some tag in data.tables.search.hidden
 
 open contains key if some key in data.tables.search.open
 

@@ -20,4 +20,27 @@ test_identifying_keys_are_for_some_roles if {
 	denied(["radiologist"], query) == set()
 }
 
+hidden(roles, transaction, listed) := said if {
+	question := q.but({
+		"subject": {"roles": roles},
+		"action": {"name": "search", "transaction": transaction},
+		"resource": {"type": "study", "query": {}},
+	})
+	tables := q.with_tables({"search": {"open": [], "roles": ["radiologist"], "hidden": listed}})
+	said := rule.oblige with input as question with data.tables as tables
+}
+
+test_what_is_hidden_is_hidden_from_other_roles if {
+	obliged := {{"type": "hide-attributes", "attributes": ["00101040", "00102154"]}}
+	hidden(["physician"], "qido-rs.series", ["00102154", "00101040"]) == obliged
+	hidden(["radiologist"], "qido-rs.series", ["00101040"]) == set()
+	hidden(["physician"], "ups-rs.search", ["00101040"]) == set()
+	hidden(["physician"], "qido-rs.studies", []) == set()
+}
+
+test_a_table_without_them_hides_nothing if {
+	question := q.but({"action": {"name": "search", "transaction": "qido-rs.studies"}})
+	rule.oblige == set() with input as question with data.tables as q.tables
+}
+
 test_no_keys if denied(["physician"], {}) == set()

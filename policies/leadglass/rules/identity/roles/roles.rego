@@ -2,7 +2,7 @@
 # title: Role table
 # description: >-
 #   Grants what the table roles gives to everyone and to the roles acted in, and withholds studies with modalities that none of the
-#   granting entries covers. Codes: role-modality. Grants: role:NAME.
+#   granting entries covers; searches do not ask for them. Codes: role-modality. Grants: role:NAME.
 # scope: package
 # custom:
 #   codes: [role-modality]
@@ -21,6 +21,14 @@ deny contains {"code": "role-modality", "row": i} if {
 	not unlimited
 	some i, study in input.studies
 	not covered(study)
+}
+
+# A study of these modalities alone has one of them. So this leaves out nothing that is shown, and decides nothing.
+oblige contains {"type": "narrow-search", "keys": {"00080061": sort(modalities)}} if {
+	input.action.name == "search"
+	startswith(input.action.transaction, "qido-rs.")
+	not unlimited
+	count(modalities) > 0
 }
 
 # An entry without a list of modalities covers every study.

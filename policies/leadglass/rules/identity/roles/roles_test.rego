@@ -74,6 +74,25 @@ test_every_modality_must_be_covered if {
 	modalities(["sonographer", "radiologist"], ["US", "CT"]) == set()
 }
 
+narrowed(roles, transaction) := said if {
+	question := q.but({"subject": {"roles": roles}, "action": {"name": "search", "transaction": transaction}, "studies": []})
+	said := rule.oblige with input as question with data.tables as q.tables
+}
+
+test_searches_ask_for_what_is_covered if {
+	us := {{"type": "narrow-search", "keys": {"00080061": ["US"]}}}
+	narrowed(["sonographer"], "qido-rs.studies") == us
+	narrowed(["sonographer"], "qido-rs.instances") == us
+	narrowed(["sonographer", "radiologist"], "qido-rs.studies") == set()
+	narrowed(["nobody"], "qido-rs.studies") == set()
+	narrowed(["sonographer"], "ups-rs.search") == set()
+}
+
+test_what_is_retrieved_is_not_narrowed if {
+	question := q.but({"subject": {"roles": ["sonographer"]}})
+	rule.oblige == set() with input as question with data.tables as q.tables
+}
+
 test_who_may_not_read_at_all_hears_nothing_of_modalities if modalities(["nobody"], ["CT"]) == set()
 
 test_what_is_stored_is_not_read if {
