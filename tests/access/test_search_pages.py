@@ -345,7 +345,7 @@ def test_fuzzy_words_are_the_standards() -> None:
 
 
 SEARCH = """
-open: ["0020000D", "00080020", "00101040"]
+open: ["0020000D", "00080020", "00080061", "00101040"]
 roles: [oncologist]
 hidden: ["00101040"]
 """
