@@ -1,10 +1,9 @@
 """Pages of a search: filled with rows that are seen, each row once, and the same words whatever is hidden."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from aiohttp import web
 
@@ -15,47 +14,9 @@ from leadglass.limits import CURSOR_SECONDS, SEARCH_BLUR, SEARCH_SCANNED, STUDY_
 from leadglass.policy.decide import Policy
 from support.facts import series_row, study_row
 from support.gateway import HOST, Answer, Running, running
+from support.shelf import Shelf
 
 UID = "0020000D"
-
-
-class Shelf:
-    """An archive that pages as Orthanc does. A study whose UID begins with 9 is of a patient whose MR is hidden."""
-
-    def __init__(self, *uids: str) -> None:
-        self.uids = list(uids)
-        self.asked: list[tuple[int, int]] = []  # offset and limit
-        self.then: Callable[[], Awaitable[None] | None] = lambda: None  # after each page
-
-    def _row(self, uid: str) -> dict[str, Any]:
-        return study_row(uid, patient_id="P002" if uid.startswith("9.") else "P001", modalities=["MR"])
-
-    def _wanted(self, request: web.Request) -> list[str]:
-        named = request.query.get("StudyInstanceUID", request.query.get(UID))
-        return self.uids if named is None else [uid for uid in named.split(",") if uid in self.uids]
-
-    async def studies(self, request: web.Request) -> web.Response:
-        if not request.path.endswith("/studies"):
-            return self._say([series_row(request.path.split("/")[3], modality="MR")])
-        rows = [self._row(uid) for uid in self._wanted(request)]
-        return await self._page(request, rows)
-
-    async def series(self, request: web.Request) -> web.Response:
-        rows = [series_row(uid, f"{uid}.{n}", "MR") for uid in self._wanted(request) for n in (1, 2)]
-        return await self._page(request, rows)
-
-    async def _page(self, request: web.Request, rows: Sequence[dict[str, Any]]) -> web.Response:
-        if "limit" not in request.query:
-            return self._say(rows)
-        offset, limit = int(request.query.get("offset", "0")), int(request.query["limit"])
-        self.asked.append((offset, limit))
-        answer = self._say(rows[offset : offset + limit])
-        if (then := self.then()) is not None:
-            await then
-        return answer
-
-    def _say(self, rows: Sequence[dict[str, Any]]) -> web.Response:
-        return web.Response(body=orjson.dumps(rows), content_type="application/dicom+json")
 
 
 @pytest.fixture
@@ -187,7 +148,7 @@ async def test_rows_that_the_archive_repeats_are_shown_once(run: Running, shelf:
 async def test_an_archive_that_does_not_page_ends_the_search(run: Running, shelf: Shelf) -> None:
     async def everything(_: web.Request) -> web.Response:
         shelf.asked.append((0, 0))
-        return web.json_response([shelf._row(uid) for uid in shown(60)], content_type="application/dicom+json")
+        return web.json_response([shelf.row(uid) for uid in shown(60)], content_type="application/dicom+json")
 
     run.archive.replaced["/dicom-web/studies"] = everything
     shelf.uids = shown(60)
@@ -205,7 +166,7 @@ async def test_an_archive_that_pages_by_its_own_size_is_asked_on(run: Running, s
         if "limit" not in request.query:
             return await shelf.studies(request)
         offset, limit = int(request.query.get("offset", "0")), int(request.query["limit"])
-        rows = [shelf._row(uid) for uid in shelf.uids[offset : offset + min(limit, 10)]]
+        rows = [shelf.row(uid) for uid in shelf.uids[offset : offset + min(limit, 10)]]
         more = {"Warning": "299 http://archive: There are more"} if offset + 10 < len(shelf.uids) else {}
         return web.json_response(rows, content_type="application/dicom+json", headers=more)
 
@@ -373,8 +334,8 @@ async def limited(tmp_path: Path) -> AsyncIterator[tuple[Running, Shelf]]:
 
 async def test_what_may_not_be_seen_is_dropped_from_the_question_and_from_rows(limited: tuple[Running, Shelf]) -> None:
     run, shelf = limited
-    row = shelf._row
-    shelf._row = lambda uid: row(uid) | {"00101040": {"vr": "LO", "Value": ["Main Street"]}}  # type: ignore[method-assign]  # an archive that gives more than it was asked for
+    row = shelf.row
+    shelf.row = lambda uid: row(uid) | {"00101040": {"vr": "LO", "Value": ["Main Street"]}}  # type: ignore[method-assign]  # an archive that gives more than it was asked for
     answer = await search(run, "includefield=PatientAddress,StudyDescription&fuzzymatching=true")
     assert len(answer.json) == 3
     assert b"Main Street" not in answer.body
