@@ -295,6 +295,14 @@ PIXEL_FRAMES: Final = 1_000_000  # of one instance; enhanced CT have some thousa
 PIXEL_FRAME_BYTES: Final = 256 * MIB  # one frame opened; a mammogram has 30 MiB
 PIXEL_TILES: Final = 65_535  # ISO/IEC 15444-1 annex A.4.2
 
+# --- Projects ------------------------------------------------------------------------------------------------------
+PROJECTS: Final = 1_000  # open or closed; a university hospital has some hundred registered studies at a time
+PROJECT_TITLE_CHARS: Final = 256
+PROJECT_REASON_CHARS: Final = 256  # as for breaking the glass
+PSEUDONYMS_REMEMBERED: Final = 100_000  # of all projects, some 400 bytes each; a CT of 600 slices has some 610
+PSEUDONYMS_UNKNOWN: Final = 10_000  # UIDs that were asked for, look like pseudonyms and are none
+PSEUDONYMS_AT_ONCE: Final = 500  # sealed and written before others have their turn, some 3 ms
+
 # --- Record --------------------------------------------------------------------------------------------------------
 RECORD_LINE_BYTES: Final = 4 * MIB
 RECORD_VALUES: Final = 200  # studies and patients listed in one completion; a digest stands for more

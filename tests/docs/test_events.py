@@ -37,6 +37,9 @@ HARMLESS = [
     "device-shown",
     "geo-loaded",
     "geo-refused",
+    "reidentification-asked",
+    "reidentification-refused",
+    "reidentified",
 ]
 
 

@@ -10,12 +10,12 @@ from leadglass.migrations.run import migrate
 from leadglass.migrations.schema import HEAD, STEPS, pending
 from leadglass.model.errors import ConfigurationError
 from support import killed
-from support.stores import FIRST, put_first, rows
+from support.stores import BEFORE, FIRST, put_before, put_first, rows
 
 
-def kept(file: Path) -> dict[str, object]:
-    """Return what a store holds in the tables that the first release had; those that came since are empty."""
-    found, first = rows(file), rows(FIRST)
+def kept(file: Path, vector: Path = FIRST) -> dict[str, object]:
+    """Return what a store holds in the tables that an earlier release had; those that came since are empty."""
+    found, first = rows(file), rows(vector)
     assert not any(held for table, held in found.items() if table not in first)
     return {table: found[table] for table in first}
 
@@ -29,6 +29,16 @@ def test_a_store_of_the_first_release_keeps_all_its_rows(tmp_path: Path) -> None
     assert kept(file) == before
     assert pending(file).schema == HEAD
     assert migrate(file) == ()
+
+
+def test_a_store_of_the_release_before_projects_keeps_all_its_rows(tmp_path: Path) -> None:
+    put_before(tmp_path)
+    file = tmp_path / "leadglass.db"
+    before = rows(file)
+    assert all(before.values()), "the vector has a row in each table"
+    assert migrate(file) == ("4",)
+    assert kept(file, BEFORE) == before
+    assert rows(tmp_path / "leadglass.db.schema-3") == before
 
 
 def test_a_copy_is_kept_of_what_it_was(tmp_path: Path) -> None:
@@ -55,7 +65,9 @@ def test_no_copy_no_migration(tmp_path: Path) -> None:
     assert pending(tmp_path / "leadglass.db").schema == "1"
 
 
-@pytest.mark.parametrize(("start", "schemas"), [("put_first", set(STEPS)), ("nothing", {None, *STEPS})])
+@pytest.mark.parametrize(
+    ("start", "schemas"), [("put_first", set(STEPS)), ("put_before", {"3", "4"}), ("nothing", {None, *STEPS})]
+)
 def test_killed_at_any_step_the_next_start_finishes(tmp_path: Path, start: str, schemas: set[str | None]) -> None:
     left = killed.folders(tmp_path, f"support.stores:{start}", "support.stores:bring_up")
     seen = {pending(folder / "leadglass.db").schema for folder in left}
@@ -65,9 +77,10 @@ def test_killed_at_any_step_the_next_start_finishes(tmp_path: Path, start: str, 
         file = folder / "leadglass.db"
         migrate(file)
         assert pending(file).schema == HEAD
-        if start == "put_first":
-            assert kept(file) == rows(FIRST)
-            assert rows(folder / "leadglass.db.schema-1") == rows(FIRST)
+        vector, schema = {"put_first": (FIRST, "1"), "put_before": (BEFORE, "3")}.get(start, (None, ""))
+        if vector is not None:
+            assert kept(file, vector) == rows(vector)
+            assert rows(folder / f"leadglass.db.schema-{schema}") == rows(vector)
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

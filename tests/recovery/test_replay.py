@@ -74,6 +74,11 @@ CERTIFICATE = "INSERT INTO device_certificates VALUES (x'01', 'd1', x'02', 1.0, 
 SESSION = "INSERT INTO sessions VALUES ('s1', x'01', 1.0, 1.0, 9e9, x'02')"
 BINDING = "INSERT INTO session_devices VALUES ('s1', x'01', 'd1', 1.0)"
 S1 = {"session": {"id": "s1"}}
+PROJECT = "INSERT INTO projects VALUES ('lung', 'Lung', 'basic', 1.0, 'root', 'open', 2, NULL)"
+PROJECT_KEY = "INSERT INTO project_keys VALUES ('lung', 2, 1.0, x'00')"
+PSEUDONYM = "INSERT INTO project_pseudonyms VALUES ('2.25.1', 'lung', 'uid', 2, x'00')"
+LUNG = {"project": "lung"}
+STATE = "SELECT state, generation, destroyed IS NOT NULL FROM projects"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +105,12 @@ S1 = {"session": {"id": "s1"}}
         (("INSERT INTO observation VALUES (1.0)",), "observation-began", {"observing_since": AT},
          "SELECT began FROM observation", [(1.0,)]),
         ((), "signal", {**SIGNAL, "effect": "none"}, "SELECT * FROM signals", []),
+        ((PROJECT,), "project-rotated", {**LUNG, "generation": 3}, STATE, [("open", 3, 0)]),
+        ((PROJECT,), "project-rotated", {**LUNG, "generation": 1}, STATE, [("open", 2, 0)]),
+        ((PROJECT, PROJECT_KEY), "project-closed", LUNG, STATE, [("closed", 2, 0)]),
+        ((PROJECT,), "project-key-destroyed", LUNG, STATE, [("closed", 2, 1)]),
+        ((PROJECT, PROJECT_KEY, PSEUDONYM), "project-key-destroyed", LUNG,
+         "SELECT project FROM project_keys UNION SELECT project FROM project_pseudonyms", []),
     ],
 )  # fmt: skip
 def test_it_is_done_again(
@@ -123,6 +134,9 @@ def test_it_is_done_again(
         ("signal", {**SIGNAL, "effect": "compliance", "says": {"status": "compliant"}}),
         ("device-ca-rotated", {}),
         ("session-key-rotated", {}),
+        ("projects-key-rotated", {}),
+        ("project-created", LUNG),
+        ("project-rotated", LUNG),
         ("signal", {**SIGNAL, "effect": "claims"}),
         ("revoked", {"id": "r1"}),
         ("revoked", {**REVOKED, "made": "never"}),

@@ -75,7 +75,8 @@ def test_what_the_old_store_had_not_written_into_itself_is_not_of_the_new_one(si
         site.store.with_name(site.store.name + end).write_bytes(b"of the old store")
     put_back(site, tmp_path / "b")
     assert {path.name for path in site.store.parent.iterdir()} == {
-        "leadglass.db", "leadglass.db.lock", "leadglass.db.recovery.lock", "session.key", "assertion.key", "device-ca",
+        "leadglass.db", "leadglass.db.lock", "leadglass.db.recovery.lock", "session.key", "projects.key", "assertion.key",
+        "device-ca",
     }  # fmt: skip
 
 
@@ -277,3 +278,10 @@ def test_a_session_key_comes_back_with_its_sessions(site: Places, tmp_path: Path
     back_up(site, tmp_path / "b")
     put_back(places(tmp_path / "new"), tmp_path / "b")
     assert load_or_make_box(places(tmp_path / "new").store.parent / "session.key").open(sealed, b"here") == b"token"
+
+
+def test_the_key_of_projects_comes_back_with_its_projects(site: Places, tmp_path: Path) -> None:
+    sealed = load_or_make_box(site.store.parent / "projects.key").seal(b"key", b"here")
+    back_up(site, tmp_path / "b")
+    put_back(places(tmp_path / "new"), tmp_path / "b")
+    assert load_or_make_box(places(tmp_path / "new").store.parent / "projects.key").open(sealed, b"here") == b"key"

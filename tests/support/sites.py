@@ -49,6 +49,7 @@ def make(folder: Path) -> Places:
         connection.execute("PRAGMA journal_mode=WAL")  # as a gateway does
     load_or_make_authority(made.authority, FakeClock().now())
     load_or_make_box(made.store.parent / "session.key")
+    load_or_make_box(made.store.parent / "projects.key")
     AssertionKeys.make(made.store.parent / "assertion.key", FakeClock().now())
     HeadKey.load_or_make(beside(made.record, "key"), beside(made.record, "pub"))
     change(made, "first")

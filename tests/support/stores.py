@@ -9,12 +9,19 @@ from leadglass.migrations import run
 
 VECTORS = Path(__file__).parents[1] / "vectors/store"
 FIRST = VECTORS / "schema-1.db"
+BEFORE = VECTORS / "schema-3.db"  # the last one without projects
 MARKS = {"alembic_version", "leadglass_schema"}
 
 
 def put_first(folder: Path) -> None:
     """Put a store of the first release into a folder."""
     shutil.copyfile(FIRST, folder / "leadglass.db")
+    (folder / "leadglass.db").chmod(0o600)
+
+
+def put_before(folder: Path) -> None:
+    """Put a store without projects into a folder."""
+    shutil.copyfile(BEFORE, folder / "leadglass.db")
     (folder / "leadglass.db").chmod(0o600)
 
 

@@ -13,6 +13,7 @@ STEPS: Final = {
     "1": "devices, certificates, codes, sessions, revocations, security events",
     "2": "an index of when security events are forgotten",
     "3": "when the gateway first observed",
+    "4": "projects, their keys and pseudonyms",
 }
 HEAD: Final = max(STEPS, key=int)
 _VERSION_TABLE: Final = "alembic_version"

@@ -47,6 +47,7 @@ class Code(StrEnum):
     SEARCH_KEY_HIDDEN = "search-key-hidden"
     VIEW_CHANGED = "view-changed"
     PROJECT_UNKNOWN = "project-unknown"
+    PROJECT_CLOSED = "project-closed"
     PART_MISMATCH = "part-mismatch"
     STORE_UNREADABLE = "store-unreadable"
     DEID_UNREADABLE = "deid-unreadable"

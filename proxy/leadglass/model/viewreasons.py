@@ -42,6 +42,13 @@ VIEWS: Final = (
         ADMIN,
     ),
     Reason(
+        Code.PROJECT_CLOSED,
+        403,
+        "Project closed",
+        "The project through which you see this archive is closed, or was just given another key.",
+        "Begin anew from the list of studies; if that is refused too, ask whoever runs the project.",
+    ),
+    Reason(
         Code.PIXELS_AT_RISK,
         403,
         "The pixels may show who the patient is",

@@ -13,7 +13,15 @@ from leadglass.audit.chain import beside, segments
 STORE: Final = "store"
 PUBLIC: Final = "record/pub"
 LINES: Final = "record/lines"
-_KEYS: Final = ("session.key", "assertion.key", "device-ca/ca.key", "device-ca/ca.pem", "record/key", PUBLIC)
+_KEYS: Final = (
+    "session.key",
+    "projects.key",
+    "assertion.key",
+    "device-ca/ca.key",
+    "device-ca/ca.pem",
+    "record/key",
+    PUBLIC,
+)
 _RETIRED: Final = re.compile(r"device-ca/retired-[0-9]{10}\.pem")
 _ROTATED: Final = re.compile(r"record/lines\.[0-9]{12}")
 

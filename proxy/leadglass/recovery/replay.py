@@ -32,6 +32,7 @@ from leadglass.migrations.run import upgrade
 from leadglass.migrations.schema import HEAD, pending
 from leadglass.model.signals import Whom
 from leadglass.observation.tables import OBSERVATION
+from leadglass.projects.tables import KEYS, PROJECTS, PSEUDONYMS
 from leadglass.recovery.archive import Head
 from leadglass.revocation.tables import REVOCATIONS
 from leadglass.sessions.tables import BINDINGS, SESSIONS
@@ -40,7 +41,9 @@ from leadglass.signals.tables import STANDING
 
 _NO_POSTURE: Final = dict.fromkeys(("received", "seq", "boot_id", "uptime", "agent", "checks"))
 # What would give something back, or stands in no line whole.
-_BY_HAND: Final = ("revocation-lifted", "device-enrolled", "emergency-codes-made", "-rotated")  # the ends of such kinds
+_BY_HAND: Final = (  # the ends of such kinds
+    "revocation-lifted", "device-enrolled", "emergency-codes-made", "project-created", "-rotated",
+)  # fmt: skip
 
 Fields: TypeAlias = Mapping[str, Any]
 
@@ -219,6 +222,27 @@ def _observed(connection: Connection, event: Event) -> bool:
     return True
 
 
+def _project_rotated(connection: Connection, event: Event) -> bool:
+    """Keep that older keys of a project open nothing. The new one is lost, so the project is closed until it has another."""
+    mine = (PROJECTS.c.name == event.fields["project"]) & (PROJECTS.c.generation < int(event.fields["generation"]))
+    connection.execute(update(PROJECTS).where(mine).values(generation=int(event.fields["generation"])))
+    return True
+
+
+def _project_closed(connection: Connection, event: Event) -> bool:
+    connection.execute(update(PROJECTS).where(PROJECTS.c.name == event.fields["project"]).values(state="closed"))
+    return True
+
+
+def _project_destroyed(connection: Connection, event: Event) -> bool:
+    """Take the keys of a project out again: a backup of before its destruction holds them."""
+    name = event.fields["project"]
+    connection.execute(delete(KEYS).where(KEYS.c.project == name))
+    connection.execute(delete(PSEUDONYMS).where(PSEUDONYMS.c.project == name))
+    connection.execute(update(PROJECTS).where(PROJECTS.c.name == name).values(state="closed", destroyed=event.at))
+    return True
+
+
 def _session(_connection: Connection, _event: Event) -> bool:
     """Nothing more: it is left out already."""
     return True
@@ -233,6 +257,9 @@ _AGAIN: Final[Mapping[str, Callable[[Connection, Event], bool]]] = MappingProxyT
         "emergency-code-withdrawn": _code_withdrawn,
         "signal": _signal,
         "observation-began": _observed,
+        "project-rotated": _project_rotated,
+        "project-closed": _project_closed,
+        "project-key-destroyed": _project_destroyed,
         **dict.fromkeys(
             ("session-ended", "session-stepped-up", "session-device-bound", "glass-taken", "glass-mended"), _session
         ),

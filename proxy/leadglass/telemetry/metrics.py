@@ -150,6 +150,8 @@ OBSERVED = Count(
 )
 GLASS_BROKEN = Count("leadglass_glass_broken", "Decisions under a broken glass.")
 EMERGENCIES = Count("leadglass_emergencies", "Uses of emergency codes by outcome: begun or refused.", ("outcome",))
+PROJECTS = Gauge("leadglass_projects", "Open projects.")
+PSEUDONYMS = Count("leadglass_pseudonyms", "Mappings of pseudonyms written to the store.")
 POLICY_LOADS = Count("leadglass_policy_loads", "Loads of a policy set by outcome.", ("outcome",))
 CONNECTIONS = Gauge("leadglass_connections", "Client connections by door.", ("door",))
 HANDSHAKE_FAILURES = Count(

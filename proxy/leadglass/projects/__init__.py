@@ -1,0 +1,1 @@
+"""Projects: whose pseudonyms are whose. Their keys and what their pseudonyms stand for, kept under seal."""
