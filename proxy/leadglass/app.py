@@ -33,6 +33,7 @@ from leadglass.config.settings import Settings
 from leadglass.devices.service import Devices
 from leadglass.epochs import Epochs
 from leadglass.gateways.control.admin.app import admin_app
+from leadglass.gateways.control.admin.projects import ProjectDesk
 from leadglass.gateways.control.metrics import TcpServer, metrics_app
 from leadglass.gateways.control.peer import PeerSeal
 from leadglass.gateways.control.public.app import public_app
@@ -69,6 +70,7 @@ from leadglass.parts import (
 )
 from leadglass.policy import reload as policy_reload
 from leadglass.policy.decide import Active, Policy
+from leadglass.projects.projects import Projects
 from leadglass.recovery.journal import finish_interrupted
 from leadglass.recovery.places import Places
 from leadglass.revocation.revocations import Revocations
@@ -100,6 +102,7 @@ class Gateway:
         self.degraded: Degraded
         self.store: Store
         self.observation: Observation
+        self.projects: Projects
         self.devices: Devices
         self.browsers: Browsers
         self.policy: Policy
@@ -141,6 +144,9 @@ class Gateway:
         stack.push_async_callback(self.store.close)
         self.observation = await Observation.open(self.store, settings.mode, clock, self._epochs, self.audit.note)
         self.audit.observes = self.observation
+        self.projects = await Projects.open(
+            self.store, settings.store.parent, self.audit, clock=clock, epochs=self._epochs
+        )
         self.policy = Policy(active, clock, self._epochs, self.observation)
         stack.push_async_callback(self.policy.close)
         self._reloader = policy_reload.Reloader(settings.policy, self.policy, self.audit.note)
@@ -198,15 +204,15 @@ class Gateway:
     async def start(self) -> None:
         """Begin to listen. Raises ConfigurationError."""
         settings, stack = self.settings, self._stack
+        rotations = {
+            "record": self.audit.rotate_key,
+            "assertion": self.signer.rotate,
+            "projects": self.projects.rotate_seal,
+        }
         app = admin_app(
-            self.devices,
-            self.revocations,
-            self.browsers,
-            self.audit,
-            reload=self.reload,
-            status=self.status,
-            rotations={"record": self.audit.rotate_key, "assertion": self.signer.rotate},
-        )
+            self.devices, self.revocations, self.browsers, self.audit, ProjectDesk(self.projects, lambda: None),
+            reload=self.reload, status=self.status, rotations=rotations,
+        )  # fmt: skip
         admin = UnixServer(app, settings.admin.unix)
         await admin.start()
         stack.push_async_callback(admin.close)

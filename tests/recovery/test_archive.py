@@ -33,7 +33,9 @@ def names(file: Path) -> list[str]:
 def test_what_is_in_it_and_what_not(site: Places, tmp_path: Path) -> None:
     (site.record.parent / "decisions.jsonl.torn-000000000001").write_text("torn")
     manifest = back_up(site, tmp_path / "b")
-    held = ["session.key", "assertion.key", "device-ca/ca.key", "device-ca/ca.pem", "record/key", "record/pub", "store"]
+    held = [
+        "session.key", "projects.key", "assertion.key", "device-ca/ca.key", "device-ca/ca.pem", "record/key", "record/pub", "store",
+    ]  # fmt: skip
     assert names(tmp_path / "b") == held
     assert set(manifest.files) == set(held)
     assert manifest.head is not None

@@ -10,7 +10,9 @@ from support.sites import make, places
 def test_every_name_has_its_place(tmp_path: Path) -> None:
     site = make(tmp_path)
     names = list(site.keys())
-    assert names == ["session.key", "assertion.key", "device-ca/ca.key", "device-ca/ca.pem", "record/key", "record/pub"]
+    assert names == [
+        "session.key", "projects.key", "assertion.key", "device-ca/ca.key", "device-ca/ca.pem", "record/key", "record/pub",
+    ]  # fmt: skip
     assert all(site.path(name).is_file() for name in names)
     assert site.path("record/lines.000000000007") == tmp_path / "log/decisions.jsonl.000000000007"
     assert site.draft("store").parent == site.store.parent

@@ -13,6 +13,7 @@ from leadglass.access.people import Browsers
 from leadglass.access.signals import Signals
 from leadglass.access.why import Why
 from leadglass.gateways.control.admin.app import admin_app
+from leadglass.gateways.control.admin.projects import ProjectDesk
 from leadglass.gateways.control.peer import PeerSeal
 from leadglass.gateways.control.public.app import public_app
 from leadglass.gateways.control.public.people import People
@@ -28,6 +29,7 @@ from leadglass.model.control import PeerFacts
 from leadglass.model.errors import ConfigurationError
 from leadglass.model.permit import ControlReply
 from leadglass.model.request import CleanRequest, Headers
+from leadglass.projects.projects import Projects
 from leadglass.signals.standing import Standings
 from leadglass.tasks import Tasks
 from support.device import Site, device_site, peer
@@ -119,6 +121,7 @@ async def control_site(folder: Path) -> AsyncIterator[Control]:
 
         tasks = Tasks()
         browsers = await open_browsers(site, folder, tasks)
+        projects = await Projects.open(site.store, folder, site.events, clock=site.clock, epochs=site.epochs)
         public, admin = folder / "run" / "public.sock", folder / "admin.sock"
         servers = [
             UnixServer(
@@ -138,6 +141,7 @@ async def control_site(folder: Path) -> AsyncIterator[Control]:
                     site.revocations,
                     browsers,
                     site.events,
+                    ProjectDesk(projects, lambda: ("basic", "research")),
                     reload=reload,
                     status=lambda: {"version": "0.1.0"},
                     rotations={"record": rotate_record},

@@ -29,7 +29,7 @@ class Desk:
 
     async def __aenter__(self) -> Self:
         self.store = await Store.open(self.folder / "leadglass.db", busy_seconds=0.05)
-        self.projects = await Projects.open(self.store, self.key, self.events, clock=self.clock, epochs=self.epochs)
+        self.projects = await Projects.open(self.store, self.folder, self.events, clock=self.clock, epochs=self.epochs)
         return self
 
     async def __aexit__(

@@ -101,6 +101,7 @@ class Kind(StrEnum):
     DEVICE_CA = "device-ca"
     SESSION = "session"
     ASSERTION = "assertion"
+    PROJECTS = "projects"
 
 
 @app.command()
@@ -123,5 +124,7 @@ def rotate(
         "and {codes_void} open enrolment codes are void",
         Kind.ASSERTION: "{to} is published from now on and signs assertions from {since}; that by {from} is until {until}",
         Kind.SESSION: "{sessions} sessions are sealed anew; sign-ins under way have until {until}",
+        Kind.PROJECTS: "{keys} keys of projects are sealed anew; pseudonyms stay as they are "
+        "(`leadglass project rotate` gives a project another key)",
     }
     sys.stdout.write(words[kind].format(**said) + "\nmake a backup now: the one before does not hold the new key\n")

@@ -13,6 +13,7 @@ from leadglass.cli import (
     init,
     keys,
     policy,
+    project,
     readiness,
     recovery,
     review,
@@ -54,6 +55,7 @@ for group, name in (
     (emergency.app, "emergency"),
     (audit.app, "audit"),
     (review.app, "review"),
+    (project.app, "project"),
     (keys.app, "keys"),
 ):
     app.add_typer(group, name=name)

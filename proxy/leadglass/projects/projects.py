@@ -8,7 +8,7 @@ judged again at once.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 from sqlalchemy import insert, select, update
 
@@ -27,6 +27,7 @@ from leadglass.projects.tables import PROJECTS
 from leadglass.store import Store
 from leadglass.telemetry import metrics
 
+_KEY: Final = "projects.key"
 By: TypeAlias = Mapping[str, Any]
 
 
@@ -40,11 +41,12 @@ class Projects:
         metrics.PROJECTS.watch((), lambda: sum(project.state == "open" for project in self._held.values()))
 
     @classmethod
-    async def open(cls, store: Store, file: Path, events: EventSink, *, clock: Clock, epochs: Epochs) -> Self:
-        """Read the projects of the store. `file` holds the key that seals theirs.
+    async def open(cls, store: Store, folder: Path, events: EventSink, *, clock: Clock, epochs: Epochs) -> Self:
+        """Read the projects of the store. The key that seals theirs is in `folder`.
 
         Raises ConfigurationError, and Refusal `store-unavailable`.
         """
+        file = folder / _KEY
         keys = Keys(load_or_make_box(file), file)
         projects = cls(store, keys, events, clock, epochs)
         async with store.transaction() as connection:

@@ -17,6 +17,7 @@ from leadglass.access.people import Browsers
 from leadglass.devices.forms import Malformed, integer, members, text
 from leadglass.devices.inventory import By
 from leadglass.devices.service import Devices
+from leadglass.gateways.control.admin.projects import ProjectDesk
 from leadglass.gateways.control.problems import fault, problem, reply
 from leadglass.gateways.control.sockets import peer_uid
 from leadglass.limits import EMERGENCY_CODE_DAYS, EMERGENCY_CODES_MADE, EMERGENCY_NAME_CHARS, ISSUER_CHARS, KIB
@@ -59,7 +60,7 @@ class _Admin:
         status: Status,
         rotations: Mapping[str, Rotate],
     ) -> None:
-        self._rotations = {
+        self._rotations: Mapping[str, Rotate] = {
             **rotations,
             "device-ca": devices.rotation.rotate,
             "session": browsers.key.rotate,
@@ -205,6 +206,7 @@ def admin_app(
     revocations: Revocations,
     browsers: Browsers,
     events: EventSink,
+    projects: ProjectDesk,
     *,
     reload: Reload,
     status: Status,
@@ -231,4 +233,6 @@ def admin_app(
     app.router.add_post("/keys/{kind}/rotate", admin.handler(admin.rotate_key))
     app.router.add_post("/reload", admin.handler(admin.reload))
     app.router.add_get("/status", admin.handler(admin.status))
+    for (method, path), endpoint in projects.endpoints().items():
+        app.router.add_route(method, path, admin.handler(endpoint))
     return app

@@ -1,0 +1,123 @@
+"""`leadglass project`: projects, whose people see the archive under pseudonyms. Speaks to the running gateway."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from leadglass.cli.admin import asked, put, settings_of
+from leadglass.cli.audit import printable
+from leadglass.cli.tables import print_whole
+from leadglass.cli.voice import Exit, fail
+from leadglass.limits import PROJECT_TITLE_CHARS
+from leadglass.model.project import NAME
+
+app = typer.Typer(help="Projects, whose people see the archive under pseudonyms.", no_args_is_help=True)
+
+Config = Annotated[Path, typer.Option("-c", "--config", help="The configuration; it names the admin socket.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the project: a-z, 0-9 and dashes.")]
+_CONFIG = Path("leadglass.yaml")
+
+
+@app.callback()
+def _group() -> None:
+    """Projects, whose people see the archive under pseudonyms."""
+
+
+def checked(name: str) -> str:
+    """Return a name of a project; ends the program for what cannot be one."""
+    if NAME.fullmatch(name) is None:
+        fail("that is no name of a project", "1 to 32 letters a-z, digits and dashes", Exit.USAGE)
+    return name
+
+
+@app.command()
+def create(
+    name: Name,
+    title: Annotated[str, typer.Option(help="What it is, for people.")],
+    profile: Annotated[str, typer.Option(help="Profile: how it is de-identified.")],
+    config: Config = _CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Make a project, with a key of its own. Policy says who sees the archive through it."""
+    if not (0 < len(title.strip()) <= PROJECT_TITLE_CHARS and title.isprintable()):
+        fail("that is no title", f"at most {PROJECT_TITLE_CHARS} printable characters", Exit.USAGE)
+    form = {"name": checked(name), "title": title, "profile": profile}
+    made = asked(settings_of(config), "POST", "/projects", form)
+    if json:
+        put(made)
+        return
+    sys.stdout.write(f"project {made['name']} is open\nmake a backup now: without its key nobody finds who is who\n")
+
+
+@app.command(name="list")
+def list_projects(config: Config = _CONFIG, *, json: Json = False) -> None:
+    """List all projects, closed ones too."""
+    held = asked(settings_of(config), "GET", "/projects")["projects"]
+    if json:
+        put(held)
+        return
+    table = Table("NAME", "STATE", "KEY", "PROFILE", "CREATED", "BY", "TITLE", box=None, pad_edge=False)
+    for one in held:
+        key = f"{one['generation']}" if one["key_destroyed"] is None else "destroyed"
+        cells = (one["name"], one["state"], key, one["profile"], one["created"][:10], one["created_by"], one["title"])
+        table.add_row(*map(printable, cells))
+    print_whole(table if held else "no projects; `leadglass project create` makes one")
+
+
+@app.command()
+def rotate(name: Name, config: Config = _CONFIG, *, json: Json = False) -> None:
+    """Give a project a new key: everybody and everything in it has other pseudonyms from now on.
+
+    Those of before open nothing any more. Who they stand for can still be asked.
+    """
+    said = asked(settings_of(config), "POST", f"/projects/{checked(name)}/rotate")
+    if json:
+        put(said)
+        return
+    sys.stdout.write(
+        f"project {said['name']} has key {said['generation']}: all pseudonyms are other ones from now on, dates move by other "
+        "days,\nand those of before open nothing any more; who they stand for can still be asked\n"
+        "make a backup now: the one before does not hold the new key\n"
+    )
+
+
+@app.command()
+def close(
+    name: Name,
+    config: Config = _CONFIG,
+    *,
+    destroy_key: Annotated[
+        bool, typer.Option("--destroy-key", help="Destroy its keys too: nobody can ever tell again who is who.")
+    ] = False,
+    confirm: Annotated[
+        str | None, typer.Option(help="The name once more, where nobody can be asked. Only with --destroy-key.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Close a project: nobody sees anything through it any more. Who its pseudonyms stand for can still be asked.
+
+    With `--destroy-key` that ends too, and nothing brings it back: the keys and all mappings are destroyed.
+    """
+    checked(name)
+    if destroy_key:
+        if confirm is None and sys.stdin.isatty():
+            sys.stderr.write(
+                f"Nobody, with whatever reason, will be able to tell who the pseudonyms of {name} stand for.\n"
+            )
+            confirm = typer.prompt("Name of the project", err=True)
+        if confirm != name:
+            fail("nothing was destroyed", f"say the name once more: --confirm {name}", Exit.USAGE)
+    said = asked(settings_of(config), "POST", f"/projects/{name}/close", {"destroy": destroy_key})
+    if json:
+        put(said)
+        return
+    sys.stdout.write(f"project {said['name']} is closed\n")
+    if destroy_key:
+        sys.stdout.write(
+            "its keys and mappings are destroyed here; backups made before still hold them: destroy those too\n"
+        )

@@ -1,0 +1,72 @@
+"""Projects on the admin socket: made, listed, given new keys, closed."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Final, TypeAlias
+
+from aiohttp import web
+
+from leadglass.access.emergency import words
+from leadglass.clock import rfc3339
+from leadglass.devices.forms import Malformed, members, text
+from leadglass.devices.inventory import By
+from leadglass.gateways.control.problems import fault, reply
+from leadglass.limits import PROJECT_TITLE_CHARS
+from leadglass.model.project import NAME, Project
+from leadglass.projects.projects import Projects
+
+Endpoint: TypeAlias = Callable[[web.Request, By], Awaitable[web.Response]]
+
+_NAME_CHARS: Final = 64
+
+
+class ProjectDesk:
+    """The endpoints. `profiles` names those that can be shown; it may say None while none are loaded."""
+
+    def __init__(self, projects: Projects, profiles: Callable[[], Collection[str] | None]) -> None:
+        self._projects, self._profiles = projects, profiles
+
+    def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
+        """Return method and path -> endpoint."""
+        return {
+            ("POST", "/projects"): self.create,
+            ("GET", "/projects"): self.list,
+            ("POST", "/projects/{name}/rotate"): self.rotate,
+            ("POST", "/projects/{name}/close"): self.close,
+        }
+
+    async def create(self, request: web.Request, by: By) -> web.Response:
+        """Make a project."""
+        form = members(await request.read(), frozenset({"name", "title", "profile"}))
+        name, profile = text(form, "name", _NAME_CHARS), text(form, "profile", _NAME_CHARS)
+        title = words(text(form, "title", PROJECT_TITLE_CHARS), PROJECT_TITLE_CHARS)
+        if NAME.fullmatch(name) is None or title is None:
+            raise Malformed("name or title")
+        known = self._profiles()
+        if known is not None and profile not in known:
+            return fault(404, "No such profile", f"no profile is called {profile}", f"there are {', '.join(known)}")
+        made = await self._projects.create(name, title, profile, by)
+        if made is None:
+            return fault(409, "It exists", f"there is a project {name} already", "choose another name")
+        return reply(made.document(rfc3339), 201)
+
+    async def list(self, _request: web.Request, _by: By) -> web.Response:
+        """List all projects."""
+        return reply({"projects": self._projects.all()})
+
+    async def rotate(self, request: web.Request, by: By) -> web.Response:
+        """Give a project a new key."""
+        return _told(await self._projects.rotate(request.match_info["name"], by))
+
+    async def close(self, request: web.Request, by: By) -> web.Response:
+        """Close a project; with `destroy`, for good."""
+        form = members(await request.read(), frozenset({"destroy"}))
+        if not isinstance(form["destroy"], bool):
+            raise Malformed("destroy")
+        act = self._projects.destroy if form["destroy"] else self._projects.close
+        return _told(await act(request.match_info["name"], by))
+
+
+def _told(project: Project | None) -> web.Response:
+    if project is None:
+        return fault(404, "No such project", "no project is called so", "`leadglass project list` shows all")
+    return reply(project.document(rfc3339))
