@@ -163,21 +163,7 @@ class Gateway:
             devices=self.devices,
         )  # fmt: skip
         stack.push_async_callback(self.browsers.close)
-        seal = PeerSeal()
-        socket = settings.admin.unix.with_name(PUBLIC)
-        self.signals = Signals(
-            lambda: self.parts.transmitters, self.standings, self.browsers.sessions, self.devices.registry, self._epochs
-        )
-        self._glass, self._why = BreakGlass(self.browsers.sessions, self.policy, clock), Why(self.policy, clock)
-        urgent = Urgent(self.browsers.emergency, self._glass, self._why)
-        people = People(self.browsers.sign_in, self.browsers.proving, urgent)
-        receiver = Receiver(self.signals)
-        public = UnixServer(public_app(self.devices, seal, self.audit, self._keys, people, receiver), socket)
-        await public.start()
-        stack.push_async_callback(public.close)
-        relay = ControlRelay(socket, seal)
-        stack.push_async_callback(relay.close)
-        self._control = relay
+        await self._open_control()
         stack.push_async_callback(self._tasks.close)
         self.parts = await self._build(settings, active, None)
         stack.push_async_callback(lambda: close(self.parts))
@@ -192,6 +178,25 @@ class Gateway:
         stack.push_async_callback(self.listener.stop)
         self._tasks.spawn(self._sweep(), name="sweep leases")
         self._watch()
+
+    async def _open_control(self) -> None:
+        """Open the control side that is reached through the door."""
+        seal = PeerSeal()
+        socket, stack = self.settings.admin.unix.with_name(PUBLIC), self._stack
+        self.signals = Signals(
+            lambda: self.parts.transmitters, self.standings, self.browsers.sessions, self.devices.registry, self._epochs
+        )
+        self._glass = BreakGlass(self.browsers.sessions, self.policy, self._clock)
+        self._why = Why(self.policy, self._clock)
+        urgent = Urgent(self.browsers.emergency, self._glass, self._why)
+        people = People(self.browsers.sign_in, self.browsers.proving, urgent)
+        receiver = Receiver(self.signals)
+        public = UnixServer(public_app(self.devices, seal, self.audit, self._keys, people, receiver), socket)
+        await public.start()
+        stack.push_async_callback(public.close)
+        relay = ControlRelay(socket, seal)
+        stack.push_async_callback(relay.close)
+        self._control = relay
 
     async def _sweep(self) -> None:
         """Let go of the leases whose time is over, and look how the gateway is."""
