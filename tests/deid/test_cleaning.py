@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from leadglass.deid.cleaning import SMALL_AREAS, clean, zip3
-from leadglass.deid.known import Known
+from leadglass.deid.known import Known, fold
 
 KNOWN = Known.of({0x00100010: ["Müller^Hans=山田^太郎"], 0x00100020: ["AB-12345"], 0x00100030: ["19610203"]})
 WORDS = KNOWN.words(places=True)
@@ -32,6 +34,35 @@ WORDS = KNOWN.words(places=True)
 )
 def test_text_loses_what_is_known_and_what_looks_like_a_person(text: str, left: str) -> None:
     assert clean(text, WORDS, ages=True, zips=True) == left
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ("O'Brien^Jo", "OBRIEN jo obrienjo JoOBrien"),
+        ("Al-Din^An", "ALDIN al-din"),
+        ("An^Li", "ANLI lian"),
+        ("0077", "77 0077"),
+        ("Smith^John^Q^Dr", "johnsmith SMITH_JOHN"),
+        ("Åström^Åse", "Aastroem astrom ÅSTRÖM"),
+        ("Παπαδόπουλος", "ΠΑΠΑΔΟΠΟΥΛΟΣ"),
+        ("김^영희", "김영희님"),
+    ],
+)
+def test_names_are_found_however_they_are_spelt(known: str, text: str) -> None:
+    words = Known.of({0x00100010: [known]}).words(places=False)
+    assert clean(f"{text} CT", words, ages=True, zips=True) == "CT"
+
+
+@given(
+    name=st.text(st.characters(categories=["Lu", "Ll", "Lo"]), min_size=4, max_size=12),
+    before=st.text(max_size=20),
+    after=st.text(max_size=20),
+)
+def test_a_name_never_stays_whatever_stands_around_it(name: str, before: str, after: str) -> None:
+    words = Known.of({0x00100010: [name]}).words(places=False)
+    for spelt in (name, name.upper(), name.lower()):
+        assert fold(name) not in fold(clean(before + spelt + after, words, ages=True, zips=True))
 
 
 def test_ages_over_89_are_told_as_that() -> None:

@@ -42,6 +42,11 @@ def test_a_sites_profile_takes_the_place_of_a_shipped_one(tmp_path: Path) -> Non
         ("title: A\nattributes:\n  Modality: empty\n  '00080060': remove\n", "is named twice", 4),
         ("title: A\nconformant: no\n", "conformant: Input should be a valid boolean", 2),
         ("title: A\nprivate:\n  - {creator: X, group: '0019', elements: ['01']}\n", "needs the option", 2),
+        (
+            "title: A\nprivate:\n  - {creator: X, group: FFFF, elements: ['01']}\n",
+            "private.0.group: is a group that no",
+            3,
+        ),
         ("title: A\nshift_days: 0\n", "shift_days: ", 2),
         ("title: A\nname: b\n", "is not a mapping of a profile's fields", 0),
         ("- title\n", "is not a mapping of a profile's fields", 0),

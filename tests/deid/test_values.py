@@ -1,4 +1,9 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.datadict import DicomDictionary
 
 from leadglass.deid.acts import Act
 from leadglass.deid.known import Known
@@ -6,6 +11,7 @@ from leadglass.deid.options import Option
 from leadglass.deid.profile import Profile
 from leadglass.deid.pseudonyms import Patient, Pseudonyms
 from leadglass.deid.rules import Rules
+from leadglass.deid.table import ROWS
 from leadglass.deid.values import Values
 
 KNOWN = Known.of({0x00100010: ["Doe^Jane"], 0x00100020: ["P-77"], 0x00080080: ["Saint Mary"]})
@@ -133,3 +139,26 @@ def test_a_profile_may_keep_ages() -> None:
 
 def test_of_a_postcode_three_digits_stay() -> None:
     assert values().replace(Act.POSTCODE, 0x00101040, "LO", ["1 Road, Boston MA 02115"]) == ["021"]
+
+
+VALID = {
+    "AE": r"[ -\[\]-~]{0,16}", "AS": r"(\d{3}[DWMY])?", "CS": r"[A-Z0-9 _]{0,16}", "DA": r"(\d{8})?", "TM": r"(\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?)?",
+    "DT": r"(\d{4}(\d{2}(\d{2}(\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?)?)?)?([+-]\d{4})?)?", "UI": r"([0-9.]{1,64})?", "SH": r"(?s:.){0,16}", "LO": r"(?s:.){0,64}", "PN": r"(?s:.){0,64}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("option", [None, *(one for one in Option if one is not Option.CLEAN_PIXELS)])
+@given(value=st.text(max_size=80), data=st.data())
+def test_whatever_was_there_what_stands_there_is_valid(option: Option | None, value: str, data: st.DataObject) -> None:
+    one = values(*([option] if option else RESEARCH))
+    tag = data.draw(st.sampled_from(sorted(ROWS)))
+    vr = DicomDictionary[tag][0]
+    act = one.rules.acts[tag]
+    if act is Act.KEEP or vr == "SQ":
+        return
+    done = one.replace(act, tag, vr, [value])
+    for text in done or []:
+        assert re.fullmatch(VALID.get(vr, "(?s:.*)"), text), (vr, text)
+    if tag in one.rules.required and act is not Act.REMOVE:
+        assert done
+        assert any(done)

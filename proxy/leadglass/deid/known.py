@@ -30,6 +30,7 @@ RUN: Final = re.compile(r"[^\W_]+")
 PIECE: Final = re.compile(r"[^\W\d_]+|\d+")
 _NAMES: Final = {tag: f"{tag:08X}" for tag in (*PEOPLE, *PLACES)}
 _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
+_GAP: Final = re.compile(r"[\s^=]+")
 _LONG: Final = 4  # a shorter word is found only where it stands alone
 _LONG_OTHER: Final = 2  # in scripts that put no space between words
 
@@ -61,11 +62,15 @@ def _words(values: frozenset[str]) -> Words:
     whole: set[str] = set()
     for value in values:
         for spelt in _spellings(value):
-            runs = RUN.findall(spelt)
-            whole.update(runs)
-            whole.add("".join(runs))
-            if any(map(str.isdecimal, spelt)):  # letters next to digits
-                whole.update(PIECE.findall(spelt))
+            parts = ["".join(RUN.findall(part)) for part in _GAP.split(spelt)]
+            whole.update(parts)  # O'Brien is OBRIEN
+            whole.update(RUN.findall(spelt))
+            whole.add("".join(parts))
+            whole.add("".join(reversed(parts)))
+            if any(map(str.isdecimal, spelt)):
+                numbers = PIECE.findall(spelt)  # letters apart from digits
+                whole.update(numbers)
+                whole.update(number.lstrip("0") for number in (*numbers, *parts) if number.startswith("0"))
     whole = {word for word in whole if len(word) > 1 or not word.isascii()}
     return Words(
         frozenset(whole), tuple(word for word in whole if len(word) >= (_LONG if word.isascii() else _LONG_OTHER))

@@ -49,6 +49,12 @@ def _attribute(name: str) -> str:
     return name
 
 
+def _group(name: str) -> str:
+    if name in {"0001", "0003", "0005", "0007", "FFFF"}:
+        raise ValueError("is a group that no private attribute may have (PS3.5 section 7.8)")
+    return name
+
+
 Attribute = Annotated[str, AfterValidator(_attribute)]
 Word = Literal["keep", "remove", "empty", "dummy", "uid", "pseudonym", "shift", "clean", "age", "zip3"]
 
@@ -57,7 +63,9 @@ class SafeBlock(SettingsModel):
     """Private attributes that hold nothing of a person, as their maker documents (PS3.15 section E.3.10)."""
 
     creator: str = Field(min_length=1, max_length=64, description="The Private Creator, as it stands in the data set.")
-    group: str = Field(pattern="^[0-9A-F]{3}[13579BDF]$", description="The group, four hexadecimal digits, odd.")
+    group: Annotated[str, AfterValidator(_group)] = Field(
+        pattern="^[0-9A-F]{3}[13579BDF]$", description="The group, four hexadecimal digits, odd."
+    )
     elements: tuple[Annotated[str, Field(pattern="^[0-9A-F]{2}$")], ...] = Field(
         min_length=1, description="The last two hexadecimal digits of each element that stays."
     )
