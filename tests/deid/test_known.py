@@ -37,3 +37,4 @@ def test_words_are_folded_and_found_in_parts_when_long() -> None:
 def test_marks_and_case_do_not_count() -> None:
     assert fold("ÉCOLE") == fold("école") == "ecole"
     assert fold("STRASSE") == fold("Straße")
+    assert fold("l\u00b7l") == "ll"

@@ -26,6 +26,7 @@ _AGE: Final = re.compile(
     r"(?<!\d)(\d{2,3})(?=[ -]?(?:y(?:ea)?rs?\b|y/?o\b|y\.o|Y\b|Jahre|ans\b|anni\b|años))", re.IGNORECASE
 )
 _ZIP: Final = re.compile(r"(?<=\b[A-Z]{2} )(\d{3})\d{2}(?:-\d{4})?(?!\d)")
+_UNSEEN: Final = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF))
 _GAPS: Final = re.compile(r"[ \t]{2,}")
 _EDGES: Final = " \t\r\n\0-_,;:/^="
 # Areas of 20,000 people or fewer in the census of 2010: their three digits become 000 (45 CFR 164.514(b)(2)(i)(B)).
@@ -41,7 +42,7 @@ def clean(text: str, words: Words, *, ages: bool, zips: bool) -> str:
     `ages` puts `over 89` for ages over 89, `zips` three digits for ZIP codes.
     """
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFC", text).translate(_UNSEEN)
     text = _SHAPES.sub(" ", text)
     if ages:
         text = _AGE.sub(lambda found: "over 89" if int(found[1]) > _OLD else found[0], text)

@@ -26,21 +26,24 @@ PEOPLE: Final = (
 PLACES: Final = (0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00080055)
 """Attributes that name where it was made."""
 
-RUN: Final = re.compile(r"[^\W_]+")
-PIECE: Final = re.compile(r"[^\W\d_]+|\d+")
+# Marks belong to the letter before them, in Devanagari as in a decomposed accent; `\\w` has none of them.
+_MARKS: Final = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
+RUN: Final = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
+PIECE: Final = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+|\d+")
 _NAMES: Final = {tag: f"{tag:08X}" for tag in (*PEOPLE, *PLACES)}
 _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
+_PLAIN: Final = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})  # noqa: RUF001 - no accents to Unicode
 _GAP: Final = re.compile(r"[\s^=]+")
 _LONG: Final = 4  # a shorter word is found only where it stands alone
 _LONG_OTHER: Final = 2  # in scripts that put no space between words
 
 
-def fold(text: str) -> str:
-    """Return text as it is compared: without case and marks."""
-    if text.isascii():
-        return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(one for one in apart if not unicodedata.combining(one)).casefold()
+def fold(run: str) -> str:
+    """Return a word as it is compared: without case, accents and what is no letter or digit."""
+    if run.isascii():
+        return run.lower()
+    apart = unicodedata.normalize("NFKD", run.casefold()).casefold().translate(_PLAIN)
+    return "".join(one for one in apart if one.isalnum() or unicodedata.category(one) == "Mc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class Words:
 def _spellings(value: str) -> tuple[str, ...]:
     if value.isascii():
         return (value.lower(),)
-    return fold(value), fold(value.casefold().translate(_SPELT))
+    composed = unicodedata.normalize("NFC", value)
+    return composed, composed.casefold().translate(_SPELT)
 
 
 @lru_cache(maxsize=1024)
@@ -62,13 +66,14 @@ def _words(values: frozenset[str]) -> Words:
     whole: set[str] = set()
     for value in values:
         for spelt in _spellings(value):
-            parts = ["".join(RUN.findall(part)) for part in _GAP.split(spelt)]
+            split = [list(map(fold, RUN.findall(part))) for part in _GAP.split(spelt)]
+            parts = ["".join(runs) for runs in split]
             whole.update(parts)  # O'Brien is OBRIEN
-            whole.update(RUN.findall(spelt))
+            whole.update(*split)
             whole.add("".join(parts))
             whole.add("".join(reversed(parts)))
             if any(map(str.isdecimal, spelt)):
-                numbers = PIECE.findall(spelt)  # letters apart from digits
+                numbers = [fold(piece) for piece in PIECE.findall(spelt)]  # letters apart from digits
                 whole.update(numbers)
                 whole.update(number.lstrip("0") for number in (*numbers, *parts) if number.startswith("0"))
     whole = {word for word in whole if len(word) > 1 or not word.isascii()}
