@@ -52,6 +52,7 @@ shipped_tables := {
 	"outlive",
 	"posture",
 	"purpose",
+	"referring",
 	"risk",
 	"roles",
 	"search",

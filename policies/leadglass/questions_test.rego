@@ -82,6 +82,10 @@ tables := {
 		"remediation": {"firewall": "Switch it on."},
 	},
 	"purpose": {"roles": {"researcher": ["HRESCH"]}},
+	"referring": {
+		"roles": ["referring"],
+		"watermark": {"show": ["requester", "time"], "note": "City", "strength": 20},
+	},
 	"risk": {"refused": {"user": ["HIGH"], "device": ["MEDIUM", "HIGH"]}},
 	"roles": {
 		"transactions": ["qido-rs.*", "wado-rs.*"],

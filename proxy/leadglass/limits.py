@@ -294,6 +294,10 @@ PIXEL_SIDE: Final = 65_535  # Rows and Columns are 16 bit
 PIXEL_FRAMES: Final = 1_000_000  # of one instance; enhanced CT have some thousand
 PIXEL_FRAME_BYTES: Final = 256 * MIB  # one frame opened; a mammogram has 30 MiB
 PIXEL_TILES: Final = 65_535  # ISO/IEC 15444-1 annex A.4.2
+PICTURE_BYTES: Final = 64 * MIB  # a rendered picture that is opened to be painted
+PICTURE_PIXELS: Final = 40_000_000  # a mammogram has 20 million; opened in colour that makes 120 MB
+PICTURES_AT_ONCE: Final = 2  # opened and painted; one of 512 x 512 takes some 10 ms
+WATERMARK_CHARS: Final = 64  # of each thing that a watermark says
 
 # --- Projects ------------------------------------------------------------------------------------------------------
 PROJECTS: Final = 1_000  # open or closed; a university hospital has some hundred registered studies at a time

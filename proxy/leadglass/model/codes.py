@@ -57,6 +57,8 @@ class Code(StrEnum):
     DECISION_TIMEOUT = "decision-timeout"
     DECISION_UNAVAILABLE = "decision-unavailable"
     NOT_GRANTED = "not-granted"
+    RENDER_ONLY = "render-only"
+    WATERMARK_IMPOSSIBLE = "watermark-impossible"
     PIXELS_AT_RISK = "pixels-at-risk"
     OBLIGATION_UNKNOWN = "obligation-unknown"
     UPSTREAM_BUSY = "upstream-busy"

@@ -47,6 +47,18 @@ VIEWS: Final = (
         "Project closed",
         "The project through which you see this archive is closed, or was just given another key.",
         "Begin anew from the list of studies; if that is refused too, ask whoever runs the project.",
+        Code.RENDER_ONLY,
+        403,
+        "Pictures alone",
+        "You may look at pictures of this study, and the images themselves are not given out: {what}.",
+        "Use a viewer that shows rendered pictures, or ask for a role that may retrieve.",
+    ),
+    Reason(
+        Code.WATERMARK_IMPOSSIBLE,
+        403,
+        "No watermark possible",
+        "You may see pictures of this study with a watermark, and this cannot bear one: {what}.",
+        "Ask for rendered pictures as image/jpeg or image/png.",
     ),
     Reason(
         Code.PIXELS_AT_RISK,

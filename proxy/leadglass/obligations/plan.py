@@ -32,10 +32,22 @@ from leadglass.obligations.occasion import Content, Occasion
 from leadglass.obligations.outlive_token import OutliveToken
 from leadglass.obligations.page import JSON_TYPES, Page, write_page
 from leadglass.obligations.part_guard import GuardedReply, PartGuard
+from leadglass.obligations.render_only import RenderOnly
 from leadglass.obligations.treatment import PageRow, Treatment, Verdict, Visibility
+from leadglass.obligations.watermark import Watermark
 
 TREATMENTS: Final[Mapping[str, type[Treatment]]] = {
-    kind.name: kind for kind in (Deidentify, FilterRows, HideAttributes, Log, NarrowSearch, OutliveToken)
+    kind.name: kind
+    for kind in (
+        Deidentify,
+        FilterRows,
+        HideAttributes,
+        Log,
+        NarrowSearch,
+        OutliveToken,
+        RenderOnly,
+        Watermark,
+    )
 }
 """Every obligation that can be met; a decision that asks for another is refused."""
 

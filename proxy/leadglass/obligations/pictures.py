@@ -1,0 +1,108 @@
+"""Rendered pictures (PS3.18 section 8.3.5) opened, painted and packed again: JPEG and PNG alone, within bounds, in a thread.
+
+What a picture said beside its pixels (comments, EXIF, text chunks, profiles, thumbnails) does not leave.
+"""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from PIL import Image, JpegImagePlugin
+
+from leadglass.codec.multipart import ContentType
+from leadglass.limits import PICTURE_BYTES, PICTURE_PIXELS, PICTURES_AT_ONCE
+from leadglass.model.errors import Refusal, refuse
+from leadglass.model.reasons import Code
+from leadglass.obligations.occasion import Content
+
+Paint: TypeAlias = Callable[[Image.Image], None]
+"""Changes a picture in place: greyscale of 8 or 16 bits (mode L or I;16) or red, green and blue (RGB)."""
+
+_FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG"}
+PAINTABLE: Final = frozenset(_FORMATS)
+"""The media types of pictures that can be painted."""
+
+_QUALITY: Final = 90  # of a JPEG whose own tables are not known
+_MODES: Final = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "I;16B": "I;16"}
+_threads = ThreadPoolExecutor(PICTURES_AT_ONCE, "pictures")
+
+Image.MAX_IMAGE_PIXELS = None  # it would warn; the bound is PICTURE_PIXELS, held before a pixel is opened
+
+
+def _invalid(detail: str) -> Refusal:
+    return refuse(Code.UPSTREAM_INVALID, detail)
+
+
+async def painted(content: Content, paint: Paint) -> Content:
+    """Return a picture as `paint` leaves it, in the form that it came in. Raises Refusal `upstream-invalid`, UpstreamBroken.
+
+    It is read whole before a byte of it leaves; so many at once are worked on, and the others wait.
+    """
+    form = _FORMATS.get(content.kind.media)
+    if form is None:
+        raise _invalid("a picture in a form that cannot be painted")
+    body, size = bytearray(), 0
+    async for piece in content.body:
+        size += len(piece)
+        if size > PICTURE_BYTES:
+            raise _invalid(f"a picture of more than {PICTURE_BYTES} bytes")
+        body += piece
+    packed = await asyncio.get_running_loop().run_in_executor(_threads, repaint, bytes(body), form, paint)
+    return Content(ContentType(content.kind.media, {}), _once(packed))
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def repaint(body: bytes, form: str, paint: Paint) -> bytes:
+    """Return a picture of the form JPEG or PNG as `paint` leaves it. Raises Refusal `upstream-invalid`."""
+    try:
+        with Image.open(io.BytesIO(body), formats=(form,)) as picture:
+            _check(picture)
+            how = _how(picture)
+            plain = picture.convert(_MODES[picture.mode]) if picture.mode in _MODES else picture.copy()
+    except Refusal:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the decoder makes of it, it is not passed on
+        raise _invalid(f"a picture that cannot be read ({type(error).__name__})") from None
+    if plain.mode not in {"L", "RGB", "I;16"}:
+        raise _invalid(f"a picture of the mode {plain.mode}")
+    plain.info = {}
+    paint(plain)
+    out = io.BytesIO()
+    plain.save(out, form, **how)
+    return out.getvalue()
+
+
+def _check(picture: Image.Image) -> None:
+    """Look at a picture before its pixels are opened."""
+    if picture.width * picture.height > PICTURE_PIXELS:
+        raise _invalid(f"a picture of more than {PICTURE_PIXELS} pixels")
+    if getattr(picture, "n_frames", 1) != 1:
+        raise _invalid("a picture that moves")
+
+
+def _how(picture: Image.Image) -> dict[str, Any]:
+    """Return how to pack it: a JPEG with the tables that it came with, so that its quality is what was asked for."""
+    if not isinstance(picture, JpegImagePlugin.JpegImageFile):
+        return {"compress_level": 1} if picture.format == "PNG" else {"quality": _QUALITY}
+    sampling = JpegImagePlugin.get_sampling(picture)
+    how: dict[str, Any] = {"qtables": picture.quantization}
+    if picture.mode == "RGB" and sampling >= 0:
+        how["subsampling"] = sampling
+    return how
+
+
+def blacken(regions: Iterable[tuple[int, int, int, int]]) -> Paint:
+    """Return what paints rectangles (left, top, right, bottom) black."""
+    return partial(_blacken, tuple(regions))
+
+
+def _blacken(regions: tuple[tuple[int, int, int, int], ...], picture: Image.Image) -> None:
+    black = (0, 0, 0) if picture.mode == "RGB" else 0
+    for region in regions:
+        picture.paste(black, region)
