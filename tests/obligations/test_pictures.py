@@ -47,7 +47,6 @@ async def pieces(body: bytes, size: int = 100) -> AsyncIterator[bytes]:
 
 async def through(body: bytes, media: str = "image/png") -> bytes:
     content = await painted(Content(ContentType(media, {"x": "y"}), pieces(body)), nothing)
-    assert content.kind == ContentType(media, {})
     return b"".join([piece async for piece in content.body])
 
 
@@ -100,6 +99,13 @@ async def test_a_picture_is_painted_as_it_streams_in() -> None:
     assert np.array_equal(np.asarray(opened(await through(body))), np.asarray(noise()))
 
 
+@pytest.mark.parametrize("said", ["image/png", "image/jpeg"])
+@pytest.mark.parametrize(("form", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
+async def test_a_picture_leaves_as_what_it_is_whatever_the_archive_says(form: str, media: str, said: str) -> None:
+    content = await painted(Content(ContentType(said, {"x": "y"}), pieces(packed(noise(), form))), nothing)
+    assert content.kind == ContentType(media, {})
+
+
 def boasting(width: int, height: int) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunk = b"".join((struct.pack(">I", 13), b"IHDR", head, struct.pack(">I", zlib.crc32(b"IHDR" + head))))
@@ -110,11 +116,11 @@ def boasting(width: int, height: int) -> bytes:
     ("body", "media"),
     [
         (b"", "image/png"), (b"no picture", "image/png"), (packed(noise(), "PNG")[:-200], "image/png"), (boasting(60_000, 60_000), "image/png"),
-        (packed(noise(), "PNG"), "image/jpeg"), (packed(noise(), "JPEG"), "image/png"), (packed(noise(), "GIF"), "image/gif"),
+        (packed(noise(), "GIF"), "image/png"), (packed(noise(), "GIF"), "image/gif"),
         (packed(noise(), "PNG", save_all=True, append_images=[noise("RGB").rotate(90)]), "image/png"),
         (packed(noise().convert("CMYK"), "JPEG"), "image/jpeg"),
     ],
-    ids=["empty", "text", "cut", "boasting", "png as jpeg", "jpeg as png", "gif", "moving", "cmyk"],
+    ids=["empty", "text", "cut", "boasting", "gif as png", "gif", "moving", "cmyk"],
 )  # fmt: skip
 async def test_what_is_no_picture_of_the_form_does_not_leave(body: bytes, media: str) -> None:
     with pytest.raises(Refusal) as caught:

@@ -8,9 +8,8 @@ from leadglass.model.decision import Obligation
 from leadglass.model.errors import Refusal
 from leadglass.model.reasons import Code
 from leadglass.obligations import render_only
-from leadglass.obligations.page import Page
 from leadglass.obligations.plan import Plan
-from leadglass.obligations.treatment import PageRow
+from leadglass.obligations.treatment import PageRow, Verdict
 from support.matches import JSON, FakeReply, code, decided
 from support.views import asking
 
@@ -74,9 +73,8 @@ async def test_attributes_leave_without_bulk_data(many: int) -> None:
 
 
 async def test_rows_of_a_search_leave_without_bulk_data() -> None:
-    sealed = await plan("/dicom-web/studies").seal_rows(Page((PageRow("1.2.3", dict(ROW)),), ("1.2.3",)), ["1.2.3"])
-    assert isinstance(sealed.body, bytes)
-    assert orjson.loads(sealed.body) == [LESS]
+    rows = await plan("/dicom-web/studies").rows([PageRow("1.2.3", dict(ROW), 0)], Verdict({"1.2.3": "shown"}))
+    assert [item.row for item in rows] == [LESS]
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from leadglass.obligations.occasion import Content
 Paint: TypeAlias = Callable[[Image.Image], None]
 """Changes a picture in place: greyscale of 8 or 16 bits (mode L or I;16) or red, green and blue (RGB)."""
 
-_FORMATS: Final = {"image/jpeg": "JPEG", "image/png": "PNG"}
-PAINTABLE: Final = frozenset(_FORMATS)
+_FORMATS: Final = ((b"\xff\xd8\xff", "JPEG", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "PNG", "image/png"))
+PAINTABLE: Final = frozenset(media for _, _, media in _FORMATS)
 """The media types of pictures that can be painted."""
 
 _QUALITY: Final = 90  # of a JPEG whose own tables are not known
@@ -39,10 +39,10 @@ def _invalid(detail: str) -> Refusal:
 async def painted(content: Content, paint: Paint) -> Content:
     """Return a picture as `paint` leaves it, in the form that it came in. Raises Refusal `upstream-invalid`, UpstreamBroken.
 
+    The form is that of its bytes: Orthanc's WADO-URI says image/png of a JPEG (1.10, tried).
     It is read whole before a byte of it leaves; so many at once are worked on, and the others wait.
     """
-    form = _FORMATS.get(content.kind.media)
-    if form is None:
+    if content.kind.media not in PAINTABLE:
         raise _invalid("a picture in a form that cannot be painted")
     body, size = bytearray(), 0
     async for piece in content.body:
@@ -50,8 +50,11 @@ async def painted(content: Content, paint: Paint) -> Content:
         if size > PICTURE_BYTES:
             raise _invalid(f"a picture of more than {PICTURE_BYTES} bytes")
         body += piece
+    form, media = next(((form, media) for magic, form, media in _FORMATS if body.startswith(magic)), ("", ""))
+    if not form:
+        raise _invalid("a picture in a form that cannot be painted")
     packed = await asyncio.get_running_loop().run_in_executor(_threads, repaint, bytes(body), form, paint)
-    return Content(ContentType(content.kind.media, {}), _once(packed))
+    return Content(ContentType(media, {}), _once(packed))
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ else there is, is refused.
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import ClassVar
 
 from leadglass.codec.accept import JSON
@@ -46,7 +47,7 @@ class RenderOnly(Treatment):
 
     def apply(self, rows: list[PageRow], verdict: Verdict, match: RouteMatch) -> list[PageRow]:  # noqa: ARG002 - the shape of all treatments
         """Return the rows without bulk data."""
-        return [PageRow(item.study_uid, without_bulk(item.row)) for item in rows]
+        return [replace(item, row=without_bulk(item.row)) for item in rows]
 
     async def content(self, content: Content, occasion: Occasion) -> Content:
         """Return attributes without bulk data; pictures as they are. Raises Refusal `upstream-invalid`, UpstreamBroken."""
