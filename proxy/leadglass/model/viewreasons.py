@@ -47,6 +47,8 @@ VIEWS: Final = (
         "Project closed",
         "The project through which you see this archive is closed, or was just given another key.",
         "Begin anew from the list of studies; if that is refused too, ask whoever runs the project.",
+    ),
+    Reason(
         Code.RENDER_ONLY,
         403,
         "Pictures alone",
