@@ -14,7 +14,7 @@ from leadglass.model.errors import Refusal
 from leadglass.model.reasons import Code
 from leadglass.obligations import pictures
 from leadglass.obligations.occasion import Content
-from leadglass.obligations.pictures import blacken, painted, repaint
+from leadglass.obligations.pictures import painted, repaint
 from support.matches import code
 
 SECRET = b"DOE^JANE"
@@ -86,12 +86,14 @@ def test_other_modes_become_one_that_can_be_painted(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "I;16"])
-def test_regions_are_black(mode: str) -> None:
-    after = np.asarray(opened(repaint(packed(noise(mode), "PNG"), "PNG", blacken([(0, 0, 64, 5), (10, 20, 30, 48)]))))
-    before = np.asarray(noise(mode))
-    assert not after[:5].any()
-    assert not after[20:, 10:30].any()
-    assert np.array_equal(after[5:20], before[5:20])
+@pytest.mark.parametrize(("fit", "size"), [((32, 32), (32, 24)), ((128, 10_000), (128, 96)), ((1, 1), (1, 1))])
+def test_a_picture_fits_into_what_was_wanted(mode: str, fit: tuple[int, int], size: tuple[int, int]) -> None:
+    assert opened(repaint(packed(noise(mode), "PNG"), "PNG", nothing, fit)).size == size
+
+
+def test_a_picture_is_not_made_larger_than_the_bound() -> None:
+    with pytest.raises(Refusal, match="upstream-invalid"):
+        repaint(packed(noise(), "PNG"), "PNG", nothing, (99_999, 99_999))
 
 
 async def test_a_picture_is_painted_as_it_streams_in() -> None:

@@ -3,10 +3,13 @@
 PS3.15 section E.3.1, Clean Pixel Data Option.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from leadglass.deid.instance import Header, PixelFilter
 from leadglass.deid.masks import Masks
-from leadglass.deid.native import NativePixels, unchangeable
-from leadglass.deid.risk import Judgement, PixelSettings, judge
+from leadglass.deid.native import BYTE, Layout, NativePixels, unchangeable
+from leadglass.deid.risk import Judgement, PixelSettings, Region, judge
 
 _NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
 
@@ -33,11 +36,31 @@ class Pixels:
         Every instance is asked about, with pixels or not. Raises Refusal `pixels-at-risk`, also where its pixels cannot
         be changed as they have to be.
         """
-        judgement = self.judge(header)
-        if not judgement.regions:
-            return None
-        if header.transfer_syntax in _NATIVE:
-            return NativePixels(header, judgement.regions)
-        from leadglass.deid.frames import FramePixels  # numpy and codecs take time to import, and few need them
+        regions = self.judge(header).regions
+        return _filter(header, regions) if regions else None
 
-        return FramePixels(header, judgement.regions)
+
+def _filter(header: Header, regions: Sequence[Region]) -> PixelFilter:
+    if header.transfer_syntax in _NATIVE:
+        return NativePixels(header, regions)
+    from leadglass.deid.frames import FramePixels  # numpy and codecs take time to import, and few need them
+
+    return FramePixels(header, regions)
+
+
+def masked_frame(header: Header, regions: Sequence[Region], transfer_syntax: str, data: bytes) -> bytes:
+    """Return one frame, as it is retrieved by itself (PS3.18 section 10.4.1.1.6), with the regions painted.
+
+    `header` is of the instance as the archive has it, `transfer_syntax` that in which it gave the frame. A frame takes long: call
+    it in a thread. Raises Refusal `pixels-at-risk`, also when the frame is not of the size that the header says.
+    """
+    one = replace(header, frames=1, transfer_syntax=transfer_syntax)
+    if transfer_syntax not in _NATIVE:
+        return _filter(one, regions).frame(data)
+    size = Layout(one).frame_bits
+    if "_422" in one.photometric and len(data) * BYTE > size + BYTE:  # opened by the archive, and no longer halved
+        one = replace(one, photometric="RGB")
+        size = Layout(one).frame_bits
+    if not 0 <= len(data) * BYTE - size < 2 * BYTE:
+        raise unchangeable("a frame is not of the size that its header says")
+    return _filter(one, regions).native(data)

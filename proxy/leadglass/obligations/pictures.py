@@ -5,9 +5,8 @@ What a picture said beside its pixels (comments, EXIF, text chunks, profiles, th
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from PIL import Image, JpegImagePlugin
@@ -36,11 +35,11 @@ def _invalid(detail: str) -> Refusal:
     return refuse(Code.UPSTREAM_INVALID, detail)
 
 
-async def painted(content: Content, paint: Paint) -> Content:
+async def painted(content: Content, paint: Paint, fit: tuple[int, int] | None = None) -> Content:
     """Return a picture as `paint` leaves it, in the form that it came in. Raises Refusal `upstream-invalid`, UpstreamBroken.
 
     The form is that of its bytes: Orthanc's WADO-URI says image/png of a JPEG (1.10, tried).
-    It is read whole before a byte of it leaves; so many at once are worked on, and the others wait.
+    With `fit` it is then made to fit into so many columns and rows, its proportions kept. It is read whole before a byte of it leaves; so many at once are worked on, and the others wait.
     """
     if content.kind.media not in PAINTABLE:
         raise _invalid("a picture in a form that cannot be painted")
@@ -53,7 +52,7 @@ async def painted(content: Content, paint: Paint) -> Content:
     form, media = next(((form, media) for magic, form, media in _FORMATS if body.startswith(magic)), ("", ""))
     if not form:
         raise _invalid("a picture in a form that cannot be painted")
-    packed = await asyncio.get_running_loop().run_in_executor(_threads, repaint, bytes(body), form, paint)
+    packed = await asyncio.get_running_loop().run_in_executor(_threads, repaint, bytes(body), form, paint, fit)
     return Content(ContentType(media, {}), _once(packed))
 
 
@@ -61,7 +60,7 @@ async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-def repaint(body: bytes, form: str, paint: Paint) -> bytes:
+def repaint(body: bytes, form: str, paint: Paint, fit: tuple[int, int] | None = None) -> bytes:
     """Return a picture of the form JPEG or PNG as `paint` leaves it. Raises Refusal `upstream-invalid`."""
     try:
         with Image.open(io.BytesIO(body), formats=(form,)) as picture:
@@ -76,6 +75,8 @@ def repaint(body: bytes, form: str, paint: Paint) -> bytes:
         raise _invalid(f"a picture of the mode {plain.mode}")
     plain.info = {}
     paint(plain)
+    if fit is not None:
+        plain = _fitted(plain, fit)
     out = io.BytesIO()
     plain.save(out, form, **how)
     return out.getvalue()
@@ -89,6 +90,15 @@ def _check(picture: Image.Image) -> None:
         raise _invalid("a picture that moves")
 
 
+def _fitted(picture: Image.Image, fit: tuple[int, int]) -> Image.Image:
+    scale = min(fit[0] / picture.width, fit[1] / picture.height)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    if size[0] * size[1] > PICTURE_PIXELS:
+        raise _invalid(f"a picture of more than {PICTURE_PIXELS} pixels")
+    # Nothing of what was painted over is there any more, so no way of scaling can bring it back.
+    return picture.resize(size, Image.Resampling.NEAREST if picture.mode == "I;16" else Image.Resampling.BILINEAR)
+
+
 def _how(picture: Image.Image) -> dict[str, Any]:
     """Return how to pack it: a JPEG with the tables that it came with, so that its quality is what was asked for."""
     if not isinstance(picture, JpegImagePlugin.JpegImageFile):
@@ -98,14 +108,3 @@ def _how(picture: Image.Image) -> dict[str, Any]:
     if picture.mode == "RGB" and sampling >= 0:
         how["subsampling"] = sampling
     return how
-
-
-def blacken(regions: Iterable[tuple[int, int, int, int]]) -> Paint:
-    """Return what paints rectangles (left, top, right, bottom) black."""
-    return partial(_blacken, tuple(regions))
-
-
-def _blacken(regions: tuple[tuple[int, int, int, int], ...], picture: Image.Image) -> None:
-    black = (0, 0, 0) if picture.mode == "RGB" else 0
-    for region in regions:
-        picture.paste(black, region)
