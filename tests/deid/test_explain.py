@@ -21,7 +21,7 @@ def test_one_attribute_is_found_by_any_of_its_names(name: str) -> None:
         ("AcquisitionDate", "is emptied", "Table E.1-1: X/Z"),
         ("ContentSequence", "has one item of dummies", "Table E.1-1: D"),
         ("ReferencedImageSequence", "stays, and what is in it is judged", "Table E.1-1: X/Z/U*"),
-        ("RetrieveURL", "is removed", "Leadglass: X"),
+        ("RetrieveURL", "is emptied", "Leadglass: Z"),
         ("Rows", "stays as it is", "nothing names it"),
         ("Modality", "is removed", "the profile names it"),
     ],

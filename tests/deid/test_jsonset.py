@@ -56,6 +56,7 @@ def test_a_row_of_a_search_is_seen_as_the_view_shows_it() -> None:
         _00080061={"vr": "CS", "Value": ["CT", "SR"]},
         _00080090={"vr": "PN"},
         _00081030={"vr": "LO", "Value": ["CT of"]},
+        _00081190={"vr": "UR"},
         _00100010={"vr": "PN", "Value": [{"Alphabetic": names.patient_id}]},
         _00100020={"vr": "LO", "Value": [names.patient_id]},
         _00100030={"vr": "DA"},
