@@ -35,6 +35,7 @@ def test_a_sites_profile_takes_the_place_of_a_shipped_one(tmp_path: Path) -> Non
         ("title: A\nattributes:\n  PatientSex: keep\n", "`keep` leaves more than Annex E", 3),
         ("title: A\nattributes:\n  StudyDescription: clean\n", "`clean` leaves more than Annex E", 3),
         ("title: A\nattributes:\n  StudyDescription: shift\n", "cannot be `shift`", 3),
+        ("title: A\nconformant: false\nattributes:\n  StudyDate: shift\n", "needs the option retain-modified-dates", 4),
         ("title: A\nattributes:\n  StudyDescripton: remove\n", "is no attribute", 3),
         ("title: A\nattributes:\n  '00091001': keep\n", "is no attribute", 3),
         ("title: A\nattributes:\n  SpecificCharacterSet: remove\n", "is not a profile's to change", 3),

@@ -22,6 +22,7 @@ _SHAPES: Final = re.compile(
     r"|\b(?:dr|prof|mr|mrs|ms)\.\s+[^\W\d_]+",
     re.IGNORECASE,
 )
+_TELLING: Final = re.compile(r"[\d@.:]")  # every shape, age and ZIP code has one of these
 _AGE: Final = re.compile(
     r"(?<!\d)(\d{2,3})(?=[ -]?(?:y(?:ea)?rs?\b|y/?o\b|y\.o|Y\b|Jahre|ans\b|anni\b|años))", re.IGNORECASE
 )
@@ -43,11 +44,13 @@ def clean(text: str, words: Words, *, ages: bool, zips: bool) -> str:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_UNSEEN)
-    text = _SHAPES.sub(" ", text)
-    if ages:
+    telling = _TELLING.search(text) is not None
+    if telling:
+        text = _SHAPES.sub(" ", text)
+    if ages and telling:
         text = _AGE.sub(lambda found: "over 89" if int(found[1]) > _OLD else found[0], text)
     text = RUN.sub(lambda found: _run(found[0], words), text)
-    if zips:
+    if zips and telling:
         text = _ZIP.sub(lambda found: zip3(found[1]), text)
     text = _GAPS.sub(" ", text).strip(_EDGES)
     return text if RUN.search(text) else ""

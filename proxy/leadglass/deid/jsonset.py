@@ -31,6 +31,8 @@ _TAGS: Final = {name: int(name, 16) for name in VRS}
 _REPRESENTATIONS: Final = frozenset(
     {*TEXT, *TIME, *BINARY, *_WHOLE, *_REAL, "AS", "AT", "CS", "SQ", "UI"}
 )  # PS3.5 table 6.2-1
+_SCALAR: Final = _REPRESENTATIONS - BINARY - {"PN", "SQ"}
+_SCALARS: Final = frozenset({str, int, float})
 _HOLDS: Final = frozenset({dict, list})
 
 
@@ -103,6 +105,11 @@ class _Walk:
             act = acts.get(tag)
             if act is None:
                 act = self._private(row, tag) if tag & _PRIVATE else Act.REMOVE
+            if act is Act.KEEP and (vr := attribute.get("vr")) in _SCALAR and vr == VRS.get(name):
+                values = attribute.get("Value")  # nearly all that stays is one text or number
+                if type(values) is list and len(values) == 1 and type(values[0]) in _SCALARS:
+                    done[name] = {"vr": vr, "Value": values}
+                    continue
             if act is not Act.REMOVE:
                 done[name] = self._one(name, tag, act, attribute, acts, path, depth)
         return done

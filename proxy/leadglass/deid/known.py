@@ -6,7 +6,7 @@ the archive's row of the study, or from a file read ahead.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -28,9 +28,11 @@ PLACES: Final = (0x00080080, 0x00080081, 0x00081010, 0x00081040, 0x00080055)
 
 # Marks belong to the letter before them, in Devanagari as in a decomposed accent; `\\w` has none of them.
 _MARKS: Final = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
-RUN: Final = re.compile(rf"(?:[^\W_]|[{_MARKS}])+")
-PIECE: Final = re.compile(rf"(?:[^\W\d_]|[{_MARKS}])+|\d+")
-_NAMES: Final = {tag: f"{tag:08X}" for tag in (*PEOPLE, *PLACES)}
+RUN: Final = re.compile(rf"[^\W_]+(?:[{_MARKS}]+[^\W_]*)*")
+PIECE: Final = re.compile(rf"[^\W\d_]+(?:[{_MARKS}]+[^\W\d_]*)*|\d+(?:[{_MARKS}]+\d*)*")
+_PEOPLE: Final = frozenset(PEOPLE)
+_PLACES: Final = frozenset(PLACES)
+_NAMES: Final = {f"{tag:08X}": tag for tag in (*PEOPLE, *PLACES)}
 _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
 _PLAIN: Final = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})  # noqa: RUF001 - no accents to Unicode
 _GAP: Final = re.compile(r"[\s^=]+")
@@ -68,10 +70,11 @@ def _words(values: frozenset[str]) -> Words:
         for spelt in _spellings(value):
             split = [list(map(fold, RUN.findall(part))) for part in _GAP.split(spelt)]
             parts = ["".join(runs) for runs in split]
-            whole.update(parts)  # O'Brien is OBRIEN
-            whole.update(*split)
-            whole.add("".join(parts))
-            whole.add("".join(reversed(parts)))
+            whole.update(parts, *split)  # O'Brien is OBRIEN
+            if len(parts) > 1:
+                whole.add("".join(parts))
+                parts.reverse()
+                whole.add("".join(parts))
             if any(map(str.isdecimal, spelt)):
                 numbers = [fold(piece) for piece in PIECE.findall(spelt)]  # letters apart from digits
                 whole.update(numbers)
@@ -91,19 +94,25 @@ class Known:
     enough: bool = False
 
     @classmethod
-    def of(cls, values: Mapping[int, Iterable[str]]) -> "Known":
+    def of(cls, values: Mapping[int, Collection[str]]) -> "Known":
         """Return what is known by the attributes of a study: tag -> its values, as text; other tags are left alone."""
-        people = frozenset(text for tag in PEOPLE for text in values.get(tag, ()) if text)
-        places = frozenset(text for tag in PLACES for text in values.get(tag, ()) if text)
-        enough = any(text.strip() for tag in _WHO for text in values.get(tag, ()))
+        people, places, enough = set[str](), set[str](), False
+        for tag, found in values.items():
+            if tag in _PLACES:
+                places.update(found)
+            elif tag in _PEOPLE:
+                people.update(found)
+                enough = enough or (tag in _WHO and any(map(str.strip, found)))
+        people.discard("")
+        places.discard("")
         if len(people) + len(places) > DEID_KNOWN:
             return cls()  # a data set made to be expensive: then text is not cleaned but dropped
-        return cls(people, places, enough)
+        return cls(frozenset(people), frozenset(places), enough)
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> "Known":
         """Return what is known by a row of DICOM JSON (PS3.18 annex F)."""
-        return cls.of({tag: texts(row[name]) for tag, name in _NAMES.items() if name in row})
+        return cls.of({_NAMES[name]: texts(row[name]) for name in _NAMES.keys() & row.keys()})
 
     def words(self, *, places: bool) -> Words:
         """Return the words to be looked for; those of places only where asked."""

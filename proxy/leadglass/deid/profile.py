@@ -119,6 +119,8 @@ class Profile(SettingsModel):
         vr = dictionary.vr(f"{tag:08X}")
         if vr not in _FOR.get(word, {vr}):
             raise _wrong(f"cannot be `{word}`: its value representation is {vr}", "attributes", name)
+        if word == "shift" and Option.RETAIN_MODIFIED_DATES not in self.options:
+            raise _wrong("`shift` needs the option retain-modified-dates", "attributes", name)
         if self.conformant and leaves_more(WORDS[word], standard(tag, vr, self.options)):
             raise _wrong(
                 f"`{word}` leaves more than Annex E does under these options; `conformant: false` allows it",
