@@ -106,3 +106,9 @@ def test_a_file_that_is_not_there_or_too_large_is_refused(tmp_path: Path) -> Non
         load_masks(tmp_path / "none.yaml")
     with pytest.raises(ConfigurationError, match="larger"):
         load_masks(written(tmp_path, "#" * (MASK_FILE_BYTES + 1)))
+
+
+def test_the_example_of_the_docs_can_be_read() -> None:
+    masks = load_masks(Path(__file__).parents[2] / "docs/examples/deid/masks.yaml")
+    header = Header("1.2", modality="US", manufacturer="ACME MEDICAL Ltd", model="Sonic 5 Pro", software="4.2", rows=768, columns=1024)  # fmt: skip
+    assert Region(0, 0, 1024, 90) in masks.regions(header)
