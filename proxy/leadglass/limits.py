@@ -370,4 +370,5 @@ DEID_PROFILES: Final = 200  # in a site's folder; a site has a handful
 DEID_PROFILE_BYTES: Final = 256 * KIB  # the whole table written out as overrides has some 30 KiB
 DEID_TEXT_BYTES: Final = 64 * MIB  # a data set in XML, which is held whole; JUDGED_JSON_BYTES is that of JSON
 DATE_SHIFT_DAYS: Final = 3_650  # largest a profile may name; ranges of a search are widened by it
-DEID_KNOWN: Final = 200  # values known of one study and patient; names, numbers and places are some 20
+DEID_KNOWN_CHARS: Final = 4 * KIB  # of names, numbers and places of one study; they have some 300
+DEID_CLEANED_CHARS: Final = 64 * KIB  # of one text that is cleaned; LT holds 10,240, and longer ones are dropped

@@ -22,7 +22,7 @@ def test_who_knows_neither_name_nor_number_does_not_know_enough() -> None:
 
 
 def test_a_data_set_that_names_too_much_is_known_as_nothing() -> None:
-    assert not Known.of({0x00100020: ["P"], 0x00101001: [f"NAME{n}" for n in range(201)]}).enough
+    assert not Known.of({0x00100020: ["P"], 0x00101001: [f"NAME{n}" for n in range(700)]}).enough
 
 
 def test_words_are_folded_and_found_in_parts_when_long() -> None:

@@ -125,6 +125,10 @@ def test_text_is_dropped_when_nothing_is_known_to_clean_it_of() -> None:
     assert values(known=Known()).replace(Act.CLEAN, 0x00081030, "LO", ["CT"]) is None
 
 
+def test_text_too_long_to_be_looked_through_is_dropped() -> None:
+    assert values().replace(Act.CLEAN, 0x0040A160, "UT", ["CT " * 30_000]) == ["ANONYMIZED"]
+
+
 @pytest.mark.parametrize(
     ("given", "left"), [("089Y", "089Y"), ("090Y", "090Y"), ("101Y", "090Y"), ("999M", "999M"), ("Doe", None)]
 )

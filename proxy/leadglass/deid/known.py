@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from leadglass.limits import DEID_KNOWN
+from leadglass.limits import DEID_KNOWN_CHARS
 
 _WHO: Final = (0x00100010, 0x00100020)  # name and number: who knows neither knows nothing to clean text of
 PEOPLE: Final = (
@@ -105,7 +105,7 @@ class Known:
                 enough = enough or (tag in _WHO and any(map(str.strip, found)))
         people.discard("")
         places.discard("")
-        if len(people) + len(places) > DEID_KNOWN:
+        if sum(map(len, people | places)) > DEID_KNOWN_CHARS:
             return cls()  # a data set made to be expensive: then text is not cleaned but dropped
         return cls(frozenset(people), frozenset(places), enough)
 

@@ -14,6 +14,7 @@ from leadglass.deid.known import Known, Words
 from leadglass.deid.options import Option
 from leadglass.deid.pseudonyms import ACCESSION_NUMBER, Pseudonyms, plain
 from leadglass.deid.rules import ACCESSION, PATIENT_ID, PATIENT_NAME, Rules
+from leadglass.limits import DEID_CLEANED_CHARS
 
 _TIME: Final = re.compile(r"(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:(?:[0-5][0-9]|60)(?:\.[0-9]{1,6})?)?)?")
 _ZONE: Final = re.compile(r"[+-](?:0[0-9]|1[0-4])[0-5][0-9]")
@@ -80,8 +81,8 @@ class Values:
         return value if kind == "SH" and _ZONE.fullmatch(value) else ""
 
     def _clean(self, _tag: int, vr: str, value: str) -> str:
-        if not self._known.enough:
-            return ""  # nothing is known that could be looked for
+        if not self._known.enough or len(value) > DEID_CLEANED_CHARS:
+            return ""  # nothing is known that could be looked for, or too much to be looked through
         text = clean(value, self._words, ages=self._ages, zips=self._zips)
         if vr == "CS":
             return text if _CODE.fullmatch(text) else ""
