@@ -26,7 +26,7 @@ async def asked(target: str, keys: dict[str, list[str]], kind: str = "generic") 
         ("/dicom-web/studies", CT, "generic", "00080061=CT"),
         ("/dicom-web/series", CT, "generic", "00080060=CT"),
         ("/dicom-web/instances", CT, "orthanc", "00080060=CT"),
-        ("/dicom-web/studies", {"00080061": ["CT", "MR"]}, "orthanc", "00080061=CT%5CMR"),
+        ("/dicom-web/studies", {"00080061": ["CT", "MR"]}, "orthanc", "00080061=CT,MR"),
         ("/dicom-web/studies", {"00080061": ["CT", "MR"]}, "dcm4chee", "00080061=CT,MR&orderby=StudyInstanceUID"),
         ("/dicom-web/studies", {"00080061": ["CT", "MR"]}, "generic", ""),  # it may not take several
         ("/dicom-web/studies", {"0020000D": ["1.2", "1.3"]}, "orthanc", "0020000D=1.2,1.3"),

@@ -12,7 +12,7 @@ ORTHANC: Final = Kind(
     links="unquoted",
     builds_links=True,
     uid_lists=True,
-    lists="\\",
+    lists=",",
     # It hands query values to its plugin undecoded (`%5E` finds nothing, `^` does), so what its HTTP server lets through raw
     # is sent raw. A blank or an umlaut it cannot be asked for at all.
     unencoded=STANDARD + "^=",
