@@ -30,9 +30,12 @@ _ZIP: Final = re.compile(r"(?<=\b[A-Z]{2} )(\d{3})\d{2}(?:-\d{4})?(?!\d)")
 _UNSEEN: Final = dict.fromkeys((0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF))
 _GAPS: Final = re.compile(r"[ \t]{2,}")
 _EDGES: Final = " \t\r\n\0-_,;:/^="
-# Areas of 20,000 people or fewer in the census of 2010: their three digits become 000 (45 CFR 164.514(b)(2)(i)(B)).
+# Areas of 20,000 people or fewer in the census of 2000 or of 2010: three digits become 000 (45 CFR 164.514(b)(2)(i)(B)).
 SMALL_AREAS: Final = frozenset(
-    {"036", "059", "102", "202", "203", "204", "205", "369", "556", "692", "753", "772", "821", "823", "878", "879", "884", "893"}
+    {
+        "036", "059", "063", "102", "202", "203", "204", "205", "369", "556", "692", "753", "772", "790", "821", "823", "830",
+        "831", "878", "879", "884", "890", "893",
+    }
 )  # fmt: skip
 _OLD: Final = 89
 
