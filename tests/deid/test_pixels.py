@@ -39,7 +39,7 @@ def test_what_has_a_mask_goes_through_it() -> None:
 
 def test_what_is_compressed_beyond_changing_is_refused() -> None:
     with pytest.raises(Refusal):
-        Pixels(PixelSettings(), MASKS)(replace(US, transfer_syntax="1.2.840.10008.1.2.4.50"))
+        Pixels(PixelSettings(), MASKS)(replace(US, transfer_syntax="1.2.840.10008.1.2.4.201"))
 
 
 REGIONS = (Region(0, 0, 640, 40),)

@@ -6,7 +6,7 @@ with code of ours, and must be what the header says: no decoder is asked to make
 
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -16,8 +16,9 @@ import openjpeg
 import openjpeg.utils
 from numpy.typing import NDArray
 
-from leadglass.deid import rle
+from leadglass.deid import dct, rle
 from leadglass.deid.native import BYTE, COLOUR, Layout, unchangeable
+from leadglass.deid.risk import Region
 from leadglass.limits import PIXEL_TILES
 from leadglass.model.errors import Refusal
 
@@ -171,3 +172,8 @@ CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     }
 )
 """By transfer syntax."""
+
+PAINTERS: Final[Mapping[str, Callable[[bytes, Layout, Sequence[Region]], bytes]]] = MappingProxyType(
+    dict.fromkeys(("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"), dct.paint)
+)
+"""What has no lossless form, by transfer syntax: its frames are painted as they are coded."""
