@@ -30,7 +30,7 @@ from leadglass.codec.kinds import Kind
 from leadglass.codec.kinds.kind import STANDARD
 from leadglass.codec.routes import ROUTES, Route
 from leadglass.config.settings import Settings
-from leadglass.deid.options import BASIC, CODES, Option
+from leadglass.deid.options import BASIC, CODES, DONE, Option
 from leadglass.deid.profile import Profile, load_profiles
 from leadglass.deid.table import MORE
 from leadglass.deid.table import PATTERNS as E_PATTERNS
@@ -341,26 +341,11 @@ def _archives(_words: tuple[str, ...]) -> str:
 
 
 # --- de-identification ------------------------------------------------------------------------------------------------
-_DONE: Final = {
-    Option.RETAIN_UIDS: "UIDs stay.",
-    Option.RETAIN_DEVICE: "What the table keeps stays; application entities, which it cleans, are removed or dummies.",
-    Option.RETAIN_INSTITUTION: "Institution and address stay; text is then not cleaned of them.",
-    Option.RETAIN_PATIENT: "Sex, age, size, weight and the like stay, ages over 89 as 090Y; allergies and states are cleaned text.",
-    Option.RETAIN_FULL_DATES: "Dates and times stay.",
-    Option.RETAIN_MODIFIED_DATES: "Dates move by whole days, one number for a patient; times of day stay.",
-    Option.CLEAN_DESCRIPTORS: "Descriptions and comments stay as cleaned text.",
-    Option.CLEAN_STRUCTURED: "Content stays, all text in it cleaned.",
-    Option.CLEAN_GRAPHICS: "Graphic annotations stay, all text in them cleaned; overlays and curves are removed: nothing tells whether bits draw a name.",
-    Option.RETAIN_SAFE_PRIVATE: "Private attributes stay that the profile lists by creator; all others are removed.",
-    Option.CLEAN_PIXELS: "Regions of masks are painted over; what may show a person and has no mask is refused.",
-}
-
-
 def _deid_options(_words: tuple[str, ...]) -> str:
     def rows() -> Rows:
         yield "-", "Basic Application Level Confidentiality Profile", BASIC[0], "Always."
         for option, (code, meaning) in CODES.items():
-            yield f"`{option}`", meaning, code, _DONE[option]
+            yield f"`{option}`", meaning, code, DONE[option]
         yield "-", "Clean Recognizable Visual Features Option", "113102", "Not there: no head is defaced."
 
     return table(("option", "name in PS3.15", "CID 7050", "what is done"), rows())

@@ -1,10 +1,10 @@
 from pydicom.sr.codedict import codes
 
-from leadglass.deid.options import CODES, Option, contradict
+from leadglass.deid.options import CODES, DONE, Option, contradict
 
 
 def test_every_option_has_its_code_of_cid_7050() -> None:
-    assert set(CODES) == set(Option)
+    assert set(CODES) == set(DONE) == set(Option)
     known = {
         str(getattr(codes.cid7050, name).value): getattr(codes.cid7050, name).meaning for name in codes.cid7050.dir()
     }

@@ -85,11 +85,14 @@ def explained(
 
 
 def _print(profile: "Profile", lines: "list[Line]", *, everything: bool) -> None:
+    from leadglass.deid.options import DONE  # with the dictionary: not for `--help`
+
     shown = [line for line in lines if line.named or everything]
     sys.stdout.write(f"{profile.name}: {profile.title}\n")
     if profile.description:
         sys.stdout.write(f"  {' '.join(profile.description.split())}\n")
-    sys.stdout.write(f"  options: {', '.join(profile.options) or 'none'}\n")
+    for option in profile.options:
+        sys.stdout.write(f"  {option}: {DONE[option]}\n")
     if not profile.conformant:
         sys.stdout.write("  not conformant to PS3.15 Annex E\n")
     listed = Table(box=None, pad_edge=False)

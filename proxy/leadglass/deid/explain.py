@@ -53,7 +53,7 @@ class Line:
 
 
 def explain(profile: Profile) -> list[Line]:
-    """Return a line for every attribute of the dictionary, in the order of tags, then one for each pattern."""
+    """Return a line for every attribute of the dictionary, in the order of tags, then one for each pattern and private attribute."""
     rules = Rules(profile)
     own = {tag_of(name) for name in profile.attributes}
     return [_line(tag, rules, own) for tag in sorted(rules.acts)] + list(_patterns(profile))
@@ -98,4 +98,14 @@ def _patterns(profile: Profile) -> Iterator[Line]:
         if pattern == "PRIVATE" and profile.private:
             says = "stays where the profile lists it, else is removed"
         yield Line(tag, name, "", "remove", says, f"Table E.1-1: {_action(row, profile)}")
+    for block in profile.private:
+        for element in block.elements:
+            yield Line(
+                f"({block.group},xx{element})",
+                f"of {block.creator}",
+                "",
+                "keep",
+                SAYS[Act.KEEP],
+                "the profile lists it",
+            )
     yield Line("any other", "what the dictionary does not know", "", "remove", SAYS[Act.REMOVE], "it cannot be judged")

@@ -36,6 +36,21 @@ CODES: Final[dict[Option, tuple[str, str]]] = {
     Option.RETAIN_INSTITUTION: ("113112", "Retain Institution Identity Option"),
 }
 
+DONE: Final[dict[Option, str]] = {
+    Option.RETAIN_UIDS: "UIDs stay.",
+    Option.RETAIN_DEVICE: "What the table keeps stays; application entities, which it cleans, are removed or dummies.",
+    Option.RETAIN_INSTITUTION: "Institution and address stay; text is then not cleaned of them.",
+    Option.RETAIN_PATIENT: "Sex, age, size, weight and the like stay, ages over 89 as 090Y; allergies and states are cleaned text.",
+    Option.RETAIN_FULL_DATES: "Dates and times stay.",
+    Option.RETAIN_MODIFIED_DATES: "Dates move by whole days, one number for a patient; times of day stay.",
+    Option.CLEAN_DESCRIPTORS: "Descriptions and comments stay as cleaned text.",
+    Option.CLEAN_STRUCTURED: "Content stays, all text in it cleaned.",
+    Option.CLEAN_GRAPHICS: "Graphic annotations stay, all text in them cleaned; overlays and curves are removed: nothing tells whether bits draw a name.",
+    Option.RETAIN_SAFE_PRIVATE: "Private attributes stay that the profile lists by creator; all others are removed.",
+    Option.CLEAN_PIXELS: "Regions of masks are painted over; what may show a person and has no mask is refused.",
+}
+"""What each does here."""
+
 
 def contradict(options: Collection[Option]) -> bool:
     """Whether options exclude each other: dates are kept or modified, not both (PS3.15 section E.3.6)."""
