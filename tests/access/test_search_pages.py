@@ -139,6 +139,15 @@ async def test_what_comes_in_or_goes_meanwhile_repeats_and_loses_nothing(run: Ru
     assert set(stays) <= set(walked)
 
 
+async def test_what_comes_in_after_the_last_page_is_shown_and_nothing_again(run: Running, shelf: Shelf) -> None:
+    shelf.uids = shown(15)
+    token = run.token()
+    for offset in (0, 10):
+        await search(run, f"limit=10&offset={offset}", token)
+    shelf.uids = [*shown(2, 100), *shown(15), *shown(1, 200)]
+    assert uids(await search(run, "limit=10&offset=15", token)) == shown(2, 100) + shown(1, 200)
+
+
 async def test_rows_that_the_archive_repeats_are_shown_once(run: Running, shelf: Shelf) -> None:
     shelf.uids = [*shown(30), *shown(30), *shown(10, 30)]
     answer = await search(run, "limit=35")

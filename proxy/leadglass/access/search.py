@@ -90,10 +90,8 @@ class _Scan:
             pages.append(shown.part(first - before, end - before))
             # While most are seen, somewhat more are asked for than are lacking; else as many as one question takes.
             wanted = 2 * (end - len(self._seen)) if 2 * len(shown.rows) >= page.count else self._largest
-        more = going or len(self._seen) > end
-        if more:
-            self._keep(end)
-        return pages, self._said(more=more)
+        self._keep(end)
+        return pages, self._said(more=going or len(self._seen) > end)
 
     async def _page(self, size: int) -> Page:
         """Ask the archive for its next rows. A study in the address that is not there has none, as one that is hidden."""
@@ -147,8 +145,10 @@ class _Scan:
         return await plan.show(page, judged_uids, patients, added=self._search.added)
 
     def _keep(self, end: int) -> None:
-        """Remember where the next page goes on."""
+        """Remember where the next page goes on, after the last one as well: studies may come in."""
         seen = self._seen[:end]
+        if not seen:
+            return
         row = seen[-1][1] if len(seen) == end else self._row
         cursors = self._exchange.services.cursors
         cursors.keep(self._owner, self._name, self._begun, [one for one, _ in seen], row)
