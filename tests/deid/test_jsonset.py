@@ -161,6 +161,7 @@ def test_pixels_never_stay_inline() -> None:
         {"vr": "SQ", "Value": ["Doe", {"Doe": {"vr": "LO", "Value": ["Doe"]}}]},
         {"vr": "LO", "BulkDataURI": "https://Doe"},
         {"Doe": "Doe"},
+        {"vr": 1, "Value": [{"Doe": 1}]},
         "Doe",
     ],
 )
@@ -182,6 +183,11 @@ def test_private_attributes_stay_by_the_creator_in_the_same_item() -> None:
     assert deidentify_row(kept, values()) == {}
     orphan = row(_00190010=creator, _00089215={"vr": "SQ", "Value": [row(_0019100C=value)]})
     assert deidentify_row(orphan, one) == row(_00190010=creator, _00089215={"vr": "SQ", "Value": [{}]})
+
+
+def test_a_representation_that_is_none_becomes_that_of_the_dictionary() -> None:
+    given = row(_00280106={"vr": "US or SS", "Value": [1]}, _FFFEE000={"vr": "LO", "Value": ["Doe"]})
+    assert deidentify_row(given, values()) == row(_00280106={"vr": "US", "Value": [1]})
 
 
 def test_names_written_small_are_the_same_attribute() -> None:

@@ -135,8 +135,8 @@ class _Walk:
     ) -> dict[str, Any]:
         known = VRS.get(name, "UN")
         vr = attribute.get("vr")
-        if type(vr) is not str or vr not in _REPRESENTATIONS:
-            vr = known
+        if not isinstance(vr, str) or vr not in _REPRESENTATIONS:
+            vr = known.partition(" or ")[0]
         given = attribute.get("Value")
         listed: list[Any] = given if type(given) is list else []
         if vr == "SQ" or known == "SQ":

@@ -41,8 +41,10 @@ class Rules:
         self.cleaned: dict[int, Act] = {}
         required = set(_NEEDED)
         for tag, entry in DicomDictionary.items():
-            row = ROWS.get(tag) or MORE.get(tag)
             vr = entry[0]
+            if vr == "NONE":
+                continue  # items and delimiters, which are no attributes
+            row = ROWS.get(tag) or MORE.get(tag)
             act = self._act(tag, vr, row)
             if row is not None and row.strongest == "D":
                 required.add(tag)
