@@ -293,6 +293,7 @@ MASK_REGIONS: Final = 100  # of one device; CTP's have at most a dozen
 PIXEL_SIDE: Final = 65_535  # Rows and Columns are 16 bit
 PIXEL_FRAMES: Final = 1_000_000  # of one instance; enhanced CT have some thousand
 PIXEL_FRAME_BYTES: Final = 256 * MIB  # one frame opened; a mammogram has 30 MiB
+PIXEL_WALKED: Final = 40_000_000  # samples of one JPEG, which is read code by code: a million takes some 0.6 s
 PIXEL_TILES: Final = 65_535  # ISO/IEC 15444-1 annex A.4.2
 PICTURE_BYTES: Final = 64 * MIB  # a rendered picture that is opened to be painted
 PICTURE_PIXELS: Final = 40_000_000  # a mammogram has 20 million; opened in colour that makes 120 MB

@@ -86,7 +86,7 @@ def test_what_was_appended_to_a_frame_does_not_leave() -> None:
     assert secret not in FramePixels(header, REGIONS).frame(with_comment)
 
 
-@pytest.mark.parametrize("syntax", ["4.55", "4.57", "4.70", "4.92", "4.201", "4.110", "4.102", "9.9"])
+@pytest.mark.parametrize("syntax", ["4.55", "4.92", "4.201", "4.110", "4.102", "9.9"])
 def test_what_has_no_lossless_form_here_is_refused(syntax: str) -> None:
     header, _ = opened("MR_small_RLE.dcm")
     with pytest.raises(Refusal) as caught:

@@ -16,7 +16,7 @@ import openjpeg
 import openjpeg.utils
 from numpy.typing import NDArray
 
-from leadglass.deid import dct, rle
+from leadglass.deid import dct, lossless, rle
 from leadglass.deid.native import BYTE, COLOUR, Layout, unchangeable
 from leadglass.deid.risk import Region
 from leadglass.limits import PIXEL_TILES
@@ -160,11 +160,14 @@ def _2000_pack(samples: Samples, data: bytes, layout: Layout) -> bytes:
 
 
 _LS, _2000 = Codec(_ls_unpack, _ls_pack), Codec(_2000_unpack, _2000_pack)
+_JPEG: Final = Codec(lossless.unpack, lossless.pack)
 
 CODECS: Final[Mapping[str, Codec]] = MappingProxyType(
     {
         "1.2.840.10008.1.2.5": Codec(_rle_unpack, _rle_pack),
         "1.2.840.10008.1.2.8.1": Codec(_deflate_unpack, _deflate_pack),
+        "1.2.840.10008.1.2.4.57": _JPEG,
+        "1.2.840.10008.1.2.4.70": _JPEG,
         "1.2.840.10008.1.2.4.80": _LS,
         "1.2.840.10008.1.2.4.81": _LS,  # near-lossless, of which lossless is the nearest
         "1.2.840.10008.1.2.4.90": _2000,
@@ -177,3 +180,6 @@ PAINTERS: Final[Mapping[str, Callable[[bytes, Layout, Sequence[Region]], bytes]]
     dict.fromkeys(("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"), dct.paint)
 )
 """What has no lossless form, by transfer syntax: its frames are painted as they are coded."""
+
+WALKED: Final = frozenset(PAINTERS) | {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.5"}
+"""Transfer syntaxes that are read by code of ours, which takes longer."""

@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from leadglass.deid.codecs import CODECS, PAINTERS
+from leadglass.deid.codecs import CODECS, PAINTERS, WALKED
 from leadglass.deid.instance import Header
 from leadglass.deid.native import BURNED_IN, BYTE, Layout, unchangeable
 from leadglass.deid.risk import Region
-from leadglass.limits import PIXEL_FRAME_BYTES
+from leadglass.limits import PIXEL_FRAME_BYTES, PIXEL_WALKED
 from leadglass.model.errors import Refusal
 
 PHOTOMETRIC: Final = 0x00280004
@@ -39,6 +39,9 @@ class FramePixels:
         if self._layout.bits < BYTE or any(name in header.photometric for name in _SUBSAMPLED):
             raise unchangeable("its header does not say how its pixels lie")
         if self._layout.frame_bits > PIXEL_FRAME_BYTES * BYTE:
+            raise unchangeable("its frames are larger than the gateway opens")
+        coded = self._layout.rows * self._layout.columns * self._layout.samples
+        if header.transfer_syntax in WALKED and coded > PIXEL_WALKED:
             raise unchangeable("its frames are larger than the gateway opens")
         self._regions = tuple(regions)
         self.changes: Mapping[int, list[str] | None] = {
