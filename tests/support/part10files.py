@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 
 EXPLICIT, IMPLICIT, BIG, DEFLATED = (
     "1.2.840.10008.1.2.1",
@@ -60,7 +61,7 @@ TAGS: dict[int, tuple[str, bytes]] = {
 }
 
 
-def dataset(changes: dict[int, tuple[str, bytes] | None] | None = None, syntax: str = EXPLICIT) -> bytes:
+def dataset(changes: Mapping[int, tuple[str, bytes] | None] | None = None, syntax: str = EXPLICIT) -> bytes:
     tags = {**TAGS, **(changes or {})}
     return b"".join(element(t, *v, syntax=syntax) for t, v in sorted(tags.items()) if v is not None)
 

@@ -25,7 +25,7 @@ EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 # the deflated bytes themselves, which can be made to be another patient's file (Orthanc, tried): they are not stored.
 _SELDOM_KNOWN: Final = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 DEFLATED: Final = frozenset({"1.2.840.10008.1.2.1.99"}) | _SELDOM_KNOWN
-_GE_PRIVATE_IMPLICIT: Final = "1.2.840.113619.5.2"  # GE's: little endian headers without VR, big endian pixels
+GE_PRIVATE_IMPLICIT: Final = "1.2.840.113619.5.2"  # GE's: little endian headers without VR, big endian pixels
 _STANDARD: Final = "1.2.840.10008.1.2"  # all others below this root are Explicit VR Little Endian
 
 _PREAMBLE: Final = 128
@@ -129,7 +129,7 @@ class HeaderReader:
         if syntax in DEFLATED:
             self._deflated_at = cursor.at
             cursor = self._cursor = Cursor(self._inflated, self._inflate)
-        explicit, order = syntax not in {IMPLICIT_LITTLE, _GE_PRIVATE_IMPLICIT}, ">" if syntax == EXPLICIT_BIG else "<"
+        explicit, order = syntax not in {IMPLICIT_LITTLE, GE_PRIVATE_IMPLICIT}, ">" if syntax == EXPLICIT_BIG else "<"
         self._walker = Walker(explicit=explicit, order=order, before=_SERIES)
         wanted = _UIDS if self._archived else _WANTED
         found = yield from DataSet(cursor, explicit=explicit, order=order).read(wanted, _SERIES)
