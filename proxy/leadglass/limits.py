@@ -81,7 +81,7 @@ NESTING_DEPTH: Final = 32  # JSON and sequence nesting
 
 # --- De-identification (PS3.15 Annex E) ----------------------------------------------------------------------------
 DEID_META_BYTES: Final = 64 * KIB  # preamble and file meta; with private information vendors stay below 4 KiB
-DEID_VALUE_BYTES: Final = 16 * MIB  # one value that is read to be replaced or checked; the longest reports have some 1 MiB
+DEID_VALUE_BYTES: Final = 16 * MIB  # one value that is read to be replaced; long reports have some 1 MiB
 DEID_HELD_BYTES: Final = 16 * MIB  # of what is rewritten, until group 0028 has passed; a CT holds back some 8 KiB
 DEID_FRAME_BYTES: Final = 256 * MIB  # one encapsulated frame that is to be masked; a 16-bit mammogram has 30 MiB
 DEID_INFLATED_BYTES: Final = 64 * MIB  # of a deflated data set, as where one is stored

@@ -17,7 +17,8 @@ from leadglass.deid.refused import unreadable
 from leadglass.deid.rules import Act
 from leadglass.deid.values import Values
 
-_ASK: Final = 0x00290000  # the first tag behind group 0028
+_IMAGE: Final = 0x0028  # the group that describes pixels
+_ASK: Final = 0x00290000  # the first tag behind it
 _SOP_INSTANCE: Final = 0x00080018
 _TEXT: Final = {
     0x00080008: "image_type", 0x00080016: "sop_class_uid", _SOP_INSTANCE: "sop_instance_uid", 0x00080060: "modality",
@@ -35,7 +36,7 @@ SPECIAL: Final = frozenset(_TEXT) | frozenset(_NUMBERS)
 """Attributes that are read, or that a filter of pixels may change."""
 MARKERS: Final = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
 """Attributes that are written anew, whatever the file said."""
-_PLACES: Final = sorted({*MARKERS, _ASK, *(tag for tag in SPECIAL if tag >> 16 == 0x0028)}, reverse=True)  # noqa: PLR2004
+_PLACES: Final = sorted({*MARKERS, _ASK, *(tag for tag in SPECIAL if tag >> 16 == _IMAGE)}, reverse=True)
 
 
 class Opening:
