@@ -58,6 +58,8 @@ LARGE = Study("large", 573)  # 300 MB
 TRICKLE = Study("trickle", 8)  # 4 MiB, sent at _TRICKLE bytes a second: replies that stay open
 _TRICKLE = 16 * 1024
 
+ROWS = 100  # studies of a page of a search
+
 METADATA = f"{CHEST.instance_path}/metadata"
 LISTED = f"{CHEST.path}/metadata"  # 2 MB with two links an instance, sent as gzip
 FRAME = f"{CHEST.instance_path}/frames/1"
@@ -93,6 +95,18 @@ def _row(study: Study, **more: tuple[str, Sequence[object]]) -> dict[str, object
         **more,
     }
     return {tag: {"vr": vr, "Value": value} for tag, (vr, value) in sorted(values.items())}
+
+
+def _series(study: Study) -> dict[str, object]:
+    return _row(
+        study,
+        **{
+            "00080060": ("CS", ["CT"]),
+            "00080080": ("LO", ["Bench Hospital"]),
+            "00180015": ("CS", ["CHEST"]),
+            "0020000E": ("UI", [study.series]),
+        },
+    )
 
 
 def _metadata(study: Study) -> bytes:
@@ -135,21 +149,12 @@ def write(folder: Path, base: str) -> list[tuple[str, Path, str]]:
 
     put(LISTED, gzip.compress(_listed(CHEST, base)), JSON)
     for study in (CHEST, LARGE, TRICKLE):
-        series = _row(
-            study,
-            **{
-                "00080060": ("CS", ["CT"]),
-                "00080080": ("LO", ["Bench Hospital"]),
-                "00180015": ("CS", ["CHEST"]),
-                "0020000E": ("UI", [study.series]),
-            },
-        )
         instances = [
             _row(study, **{"00080018": ("UI", [study.instance(n)]), "0020000E": ("UI", [study.series])})
             for n in range(study.slices)
         ]
         (folder / f"{study.uid}.json").write_text(json.dumps([_row(study)]))
-        put(f"{study.path}/series", json.dumps([series]).encode(), JSON)
+        put(f"{study.path}/series", json.dumps([_series(study)]).encode(), JSON)
         put(f"{study.path}/series/{study.series}/instances", json.dumps(instances).encode(), JSON)
         put(f"{study.instance_path}/metadata", _metadata(study), JSON)
         put(f"{study.instance_path}/frames/1", _multipart("application/octet-stream", pixels), FRAMES)
@@ -161,6 +166,11 @@ def write(folder: Path, base: str) -> list[tuple[str, Path, str]]:
                 out.write(_part("application/dicom", header.getvalue() + _pixel_element(pixels)))
             out.write(f"--{_BOUNDARY}--\r\n".encode())
         served.append((study.path, file, DICOM))
+    page = [Study(f"listed/{number}", 1) for number in range(ROWS)]
+    for study in page:  # what is asked about each of them to judge the page
+        (folder / f"{study.uid}.json").write_text(json.dumps([_row(study)]))
+        put(f"{study.path}/series", json.dumps([_series(study)]).encode(), JSON)
+    (folder / ".json").write_text(json.dumps([_row(study) for study in page]))  # of no study in particular
     return served
 
 
