@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from leadglass.deid.instance import Header
-from leadglass.deid.native import NativePixels, spans
+from leadglass.deid.native import NativePixels, UsedBits, spans
 from leadglass.deid.risk import Region
 from leadglass.model.errors import Refusal
 
@@ -135,3 +135,37 @@ def test_an_encapsulated_frame_is_no_native_pixel() -> None:
 def test_spans_neither_overlap_nor_leave_the_picture() -> None:
     found = list(spans((Region(0, 0, 10, 10), Region(5, 5, 10, 10)), 8, 12))
     assert found == [(row, 0, 10) for row in range(5)] + [(row, 0, 12) for row in range(5, 8)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("syntax", [EXPLICIT, BIG])
+def test_bits_that_are_none_of_a_value_are_cleared(syntax: str, size: int) -> None:
+    data = noise(ROWS * COLUMNS * FRAMES * 2)
+    bits = UsedBits(header(transfer_syntax=syntax, bits_stored=12, high_bit=12))
+    found = b"".join(bits.native(piece) for piece in pieces(data, size))
+    kind = ">u2" if syntax == BIG else "<u2"
+    assert np.array_equal(np.frombuffer(found, kind), np.frombuffer(data, kind) & 0x1FFE)
+    assert not bits.changes
+
+
+def test_they_are_cleared_before_regions_are_painted() -> None:
+    data = noise(ROWS * COLUMNS * FRAMES * 2)
+    facts = header(bits_stored=12, high_bit=11)
+    bits = UsedBits(facts, NativePixels(facts, REGIONS))
+    expected = np.frombuffer(through(facts, data, 50), "<u2") & 0xFFF
+    assert bits.native(data) == expected.tobytes()
+    assert bits.changes == {0x00280301: ["NO"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"high_bit": 10, "bits_stored": 12}, {"high_bit": 16}, {"high_bit": 0, "bits_allocated": 1, "bits_stored": 1}],
+)
+def test_a_header_that_does_not_say_which_bits_are_used_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(Refusal):
+        UsedBits(header(**change))
+
+
+def test_compressed_frames_hold_no_overlays() -> None:
+    with pytest.raises(Refusal):
+        UsedBits(header(high_bit=15)).frame(b"\xff\xd8")
