@@ -3,9 +3,12 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from leadglass.codec.dicomjson import write_rows
 from leadglass.deid.jsonset import deidentify_row
 from leadglass.deid.known import Known
 from leadglass.deid.options import Option
@@ -186,8 +189,8 @@ def test_private_attributes_stay_by_the_creator_in_the_same_item() -> None:
 
 
 def test_a_representation_that_is_none_becomes_that_of_the_dictionary() -> None:
-    given = row(_00280106={"vr": "US or SS", "Value": [1]}, _FFFEE000={"vr": "LO", "Value": ["Doe"]})
-    assert deidentify_row(given, values()) == row(_00280106={"vr": "US", "Value": [1]})
+    had = row(_00280106={"vr": "US or SS", "Value": [1]}, _FFFEE000={"vr": "LO", "Value": ["Doe"]})
+    assert deidentify_row(had, values()) == row(_00280106={"vr": "US", "Value": [1]})
 
 
 def test_names_written_small_are_the_same_attribute() -> None:
@@ -196,12 +199,12 @@ def test_names_written_small_are_the_same_attribute() -> None:
 
 def test_numbers_stay_numbers_and_bytes_stay_bytes() -> None:
     one = values(Option.RETAIN_PATIENT)
-    given = row(
+    had = row(
         _00101030={"vr": "DS", "Value": [70.5, None]},
         _00280010={"vr": "US", "Value": [512]},
         _00101010={"vr": "AS", "Value": ["094Y"]},
     )
-    assert deidentify_row(given, one) == given | row(_00101010={"vr": "AS", "Value": ["090Y"]})
+    assert deidentify_row(had, one) == had | row(_00101010={"vr": "AS", "Value": ["090Y"]})
 
 
 def test_what_comes_out_is_read_by_pydicom() -> None:
@@ -211,3 +214,34 @@ def test_what_comes_out_is_read_by_pydicom() -> None:
     )
     held.seek(0)
     assert dcmread(held, force=True).PatientIdentityRemoved == "YES"
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["vr", "Value", "Alphabetic", "InlineBinary", "BulkDataURI", "00100010", "x"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
+TAGS = st.sampled_from(sorted(values().rules.acts)).map("{:08X}".format) | st.text(
+    "0123456789ABCDEF", min_size=8, max_size=8
+)
+VRS = st.sampled_from(["LO", "SQ", "PN", "UI", "DA", "DS", "OB", "UN", "AT", "zz"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(given_row=st.dictionaries(TAGS, st.fixed_dictionaries({"vr": VRS, "Value": JSON}) | JSON, max_size=6))
+def test_whatever_comes_is_de_identified_and_can_be_written(given_row: dict[str, Any]) -> None:
+    one = values(Option.CLEAN_DESCRIPTORS, Option.RETAIN_MODIFIED_DATES)
+    done = deidentify_row(given_row, one, marked=True, bulk=lambda _uri, _path: None)
+    assert json.loads(write_rows([done])) == [json.loads(json.dumps(done))]
+    assert set(done) <= set(map(str.upper, given_row)) | {"00120062", "00120063", "00120064", "00280303"}

@@ -105,7 +105,7 @@ class _Walk:
             act = acts.get(tag)
             if act is None:
                 act = self._private(row, tag) if tag & _PRIVATE else Act.REMOVE
-            if act is Act.KEEP and (vr := attribute.get("vr")) in _SCALAR and vr == VRS.get(name):
+            if act is Act.KEEP and (vr := attribute.get("vr")) == VRS.get(name) and vr in _SCALAR:
                 values = attribute.get("Value")  # nearly all that stays is one text or number
                 if type(values) is list and len(values) == 1 and type(values[0]) in _SCALARS:
                     done[name] = {"vr": vr, "Value": values}
