@@ -86,7 +86,13 @@ def test_dates_move_and_times_of_day_stay() -> None:
     assert moved == [one.pseudonyms.moved("20240229") + "101112.5+0100"]
     assert one.replace(Act.SHIFT, 0x00080030, "TM", ["101112.123456"]) == ["101112.123456"]
     assert one.replace(Act.SHIFT, 0x00080201, "SH", ["+0100"]) == ["+0100"]
-    assert one.replace(Act.SHIFT, 0x00080020, "UN", ["20240229"]) == [one.pseudonyms.moved("20240229")]
+    assert one.replace(Act.SHIFT, 0x00080020, "LO", ["20240229"]) == [one.pseudonyms.moved("20240229")]
+
+
+def test_of_bytes_nothing_is_made() -> None:
+    one = values()
+    assert one.replace(Act.CLEAN, 0x00081030, "UN", ["CT", "Doe"]) is None
+    assert one.replace(Act.IDENTIFIER, 0x00100020, "OB", ["P-77"]) == ["\0\0"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Final
 
 from leadglass.codec.dictionary import VRS
 from leadglass.codec.uid import is_uid
-from leadglass.deid.acts import Act
+from leadglass.deid.acts import BINARY, Act
 from leadglass.deid.cleaning import clean, zip3
 from leadglass.deid.dummies import dummy
 from leadglass.deid.known import Known, Words
@@ -43,7 +43,7 @@ class Values:
         """Return what stands in place of `values` under `act`, None when nothing does: the attribute is then empty.
 
         `vr` is that of the data set; values are text in Unicode without padding, numbers written out; of bytes (OB and the
-        like) none need be given, and one comes back as text of Latin-1. Where nothing is left and the attribute must
+        like) none need be given, and a dummy comes back as text of Latin-1. Where nothing is left and the attribute must
         not be empty, a dummy stands. REMOVE gives None, too: whether it goes is for who writes the data set.
         """
         if act is Act.KEEP:
@@ -51,7 +51,7 @@ class Values:
         each = self._each.get(act)
         if each is None:
             return dummy(tag, vr) if act is Act.DUMMY else None
-        if not values or values == [""]:
+        if not values or values == [""] or vr in BINARY:
             return self._none(tag, vr)
         done = [each(tag, vr, value) for value in values]
         return done if any(done) else self._none(tag, vr)
