@@ -88,12 +88,14 @@ class Server:
 
     plan: list[str] = field(default_factory=list)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    purposes: list[str | None] = field(default_factory=list)
     signed_in: bool = False
     down: bool = False
     url: str = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append((request.method, request.headers.get("X-Kept")))
+        self.purposes.append(request.headers.get("Leadglass-Purpose"))
         act = "reset" if self.down else self.plan.pop(0) if self.plan else "image"
         if act == "reset" and request.transport is not None:
             request.transport.abort()
@@ -332,3 +334,20 @@ async def test_a_refusal_leads_on_and_back_to_this_page() -> None:
         assert await violations(page) == []
         await page.get_by_role("button", name="Try again").click()
         assert await reading == IMAGE
+
+
+async def test_a_viewer_for_one_purpose_says_so_with_every_request() -> None:
+    async with opened() as (server, page):
+        await page.evaluate("window.leadglass = { purpose: 'HRESCH' }")
+        for way in WAYS:
+            server.plan = ["cut", "refuse"]  # and whenever it asks again
+            reading = read(page, way)
+            await page.get_by_role("button", name="Try again").click()
+            assert await reading == IMAGE
+        assert len(server.purposes) == 3 * len(WAYS)
+        assert set(server.purposes) == {"HRESCH"}
+        await page.evaluate("fetch('/elsewhere').then(reply => reply.text())")
+        assert server.purposes[-1] is None
+        await page.evaluate("window.leadglass = undefined")
+        assert await read(page, "xhr") == IMAGE
+        assert server.purposes[-1] is None

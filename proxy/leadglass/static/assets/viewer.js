@@ -11,6 +11,7 @@
   const SESSION = '/.leadglass/v1/session';
   const DEVICE = '/.leadglass/v1/session/device';
   const DECISION = 'Leadglass-Decision-Id';
+  const PURPOSE = 'Leadglass-Purpose';
   const RETRY_MS = 300;
   const LOST = {
     title: 'The connection was lost',
@@ -26,6 +27,8 @@
   };
   /** Whether an answer means that something the person should see is not shown. What the viewer asked wrongly is its own. */
   const withheld = (status) => status >= 400 && ![400, 406, 415, 501].includes(status);
+  /** To what end the person looks, when the viewer's configuration says so: a research view is shown for one alone. */
+  const purpose = () => window.leadglass?.purpose;
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
   // --- what is held -------------------------------------------------------------------------------------------------
@@ -119,7 +122,9 @@
   };
   window.fetch = (input, init) => {
     const request = new Request(input, init);
-    return ours(request.url) ? fetched(request) : send(request);
+    if (!ours(request.url)) return send(request);
+    if (purpose()) request.headers.set(PURPOSE, purpose());
+    return fetched(request);
   };
 
   // --- XMLHttpRequest -----------------------------------------------------------------------------------------------
@@ -142,6 +147,7 @@
       this.#broken = 0;
       this.#state = 'sent';
       super.open(method, address, async, ...rest);
+      if (purpose() && ours(address)) this.setRequestHeader(PURPOSE, purpose());
     }
 
     setRequestHeader(name, value) {
