@@ -17,7 +17,7 @@ WORDS = KNOWN.words(places=True)
         ("hansmuller thorax", "thorax"),
         ("thorax 山田太郎様", "thorax"),
         ("ab12345 head", "head"),
-        ("head AB 12345", "head"),
+        ("head AB 12345", "head AB"),
         ("head, born 1961-02-03", "head, born"),
         ("head 3.2.1961", "head"),
         ("head 3 Feb 1961", "head"),
@@ -83,6 +83,16 @@ def test_zip_codes_become_three_digits() -> None:
     assert zip3("Rochester MN 55601") == "000"
     assert zip3("nowhere") == ""
     assert "556" in SMALL_AREAS
+
+
+def test_words_of_places_do_not_take_those_of_medicine_along() -> None:
+    words = Known.of({0x00080080: ["St. Mary's CT Centre"], 0x00081010: ["MR02"], 0x00100020: ["CT4711"]}).words(
+        places=True
+    )
+    assert (
+        clean("CT of primary, MR 4711, St Mary, MR02 STMARYSCTCENTRE", words, ages=True, zips=True)
+        == "CT of primary, MR"
+    )
 
 
 def test_hostile_text_is_cleaned_in_linear_time() -> None:

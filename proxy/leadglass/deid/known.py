@@ -37,6 +37,11 @@ _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "
 _PLAIN: Final = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})  # noqa: RUF001 - no accents to Unicode
 _GAP: Final = re.compile(r"[\s^=]+")
 _LONG: Final = 4  # a shorter word is found only where it stands alone
+_LONG_PLACE: Final = 8  # Mary, of St. Mary's, is in every primary and mammary
+_INITIALS: Final = 2  # letters of a number: CT of CT-12345 tells nothing
+_GENERAL: Final = frozenset(
+    {"ct", "mr", "mri", "us", "nm", "pt", "pet", "cr", "dx", "mg", "xa", "rf", "rt"}
+)  # CT01 is a place
 _LONG_OTHER: Final = 2  # in scripts that put no space between words
 
 
@@ -63,26 +68,33 @@ def _spellings(value: str) -> tuple[str, ...]:
     return composed, composed.casefold().translate(_SPELT)
 
 
-@lru_cache(maxsize=1024)
-def _words(values: frozenset[str]) -> Words:
-    whole: set[str] = set()
+def _spelt(values: frozenset[str]) -> set[str]:
+    """Return the words of values, in all the ways that they may be written."""
+    words: set[str] = set()
     for value in values:
         for spelt in _spellings(value):
             split = [list(map(fold, RUN.findall(part))) for part in _GAP.split(spelt)]
             parts = ["".join(runs) for runs in split]
-            whole.update(parts, *split)  # O'Brien is OBRIEN
-            if len(parts) > 1:
-                whole.add("".join(parts))
-                parts.reverse()
-                whole.add("".join(parts))
+            found = set(parts).union(*split)  # O'Brien is OBRIEN
             if any(map(str.isdecimal, spelt)):
                 numbers = [fold(piece) for piece in PIECE.findall(spelt)]  # letters apart from digits
-                whole.update(numbers)
-                whole.update(number.lstrip("0") for number in (*numbers, *parts) if number.startswith("0"))
-    whole = {word for word in whole if len(word) > 1 or not word.isascii()}
-    return Words(
-        frozenset(whole), tuple(word for word in whole if len(word) >= (_LONG if word.isascii() else _LONG_OTHER))
-    )
+                found.update(numbers)
+                found.update(number.lstrip("0") for number in (*numbers, *parts) if number.startswith("0"))
+                if "^" not in spelt:
+                    found = {one for one in found if len(one) > _INITIALS or not one.isalpha()}
+            if len(parts) > 1:
+                found.add("".join(parts))
+                found.add("".join(reversed(parts)))
+            words |= found
+    return {word for word in words if len(word) > 1 or not word.isascii()}
+
+
+@lru_cache(maxsize=1024)
+def _words(people: frozenset[str], places: frozenset[str]) -> Words:
+    persons, others = _spelt(people), _spelt(places) - _GENERAL
+    parts = {word for word in persons if len(word) >= (_LONG if word.isascii() else _LONG_OTHER)}
+    parts |= {word for word in others if len(word) >= _LONG_PLACE}
+    return Words(frozenset(persons | others), tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +128,7 @@ class Known:
 
     def words(self, *, places: bool) -> Words:
         """Return the words to be looked for; those of places only where asked."""
-        return _words(self.people | self.places if places else self.people)
+        return _words(self.people, self.places if places else frozenset())
 
 
 def texts(attribute: object) -> Sequence[str]:
