@@ -297,6 +297,9 @@ COMPRESS_LEVEL: Final = 1  # rows repeat themselves: the fastest level does near
 OFFLOAD_BYTES: Final = 256 * KIB  # larger bodies are compressed in a thread: zlib lets the loop run meanwhile
 
 # --- Pixels --------------------------------------------------------------------------------------------------------
+APART_PROCESSES: Final = 2  # of decoders; each with numpy takes some 60 MB
+APART_SECONDS: Final = 20.0  # one frame; a mammogram of JPEG 2000 takes some 4
+APART_BYTES: Final = 4096 * MIB  # of address space; numpy's threads reserve much that they never touch
 MASK_FILE_BYTES: Final = MIB  # CTP's script of masks, grown over years, has 100 kB
 MASKS: Final = 2_000
 MASK_REGIONS: Final = 100  # of one device; CTP's have at most a dozen

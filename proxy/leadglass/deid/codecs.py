@@ -17,6 +17,7 @@ import openjpeg.utils
 from numpy.typing import NDArray
 
 from leadglass.deid import dct, lossless, rle
+from leadglass.deid.instance import Header
 from leadglass.deid.native import BYTE, COLOUR, Layout, unchangeable
 from leadglass.deid.risk import Region
 from leadglass.limits import PIXEL_TILES
@@ -181,5 +182,18 @@ PAINTERS: Final[Mapping[str, Callable[[bytes, Layout, Sequence[Region]], bytes]]
 )
 """What has no lossless form, by transfer syntax: its frames are painted as they are coded."""
 
-WALKED: Final = frozenset(PAINTERS) | {"1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.5"}
-"""Transfer syntaxes that are read by code of ours, which takes longer."""
+
+def paint(header: Header, regions: Sequence[Region], data: bytes) -> bytes | str:
+    """Return one frame with the regions painted, or why it cannot be. Raises whatever the codecs raise."""
+    layout = Layout(header)
+    painter = PAINTERS.get(header.transfer_syntax)
+    try:
+        if painter is not None:
+            return painter(data, layout, regions)
+        codec = CODECS[header.transfer_syntax]
+        samples = np.array(codec.unpack(data, layout))  # a copy: what a codec gives may not be written to
+        for one in regions:
+            samples[one.top : one.top + one.height, one.left : one.left + one.width] = layout.black
+        return codec.pack(samples, data, layout)
+    except Refusal as refusal:
+        return refusal.causes[0].params["why"]

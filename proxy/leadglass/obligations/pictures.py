@@ -1,4 +1,4 @@
-"""Rendered pictures (PS3.18 section 8.3.5) opened, painted and packed again: JPEG and PNG alone, within bounds, in a thread.
+"""Rendered pictures (PS3.18 section 8.3.5) opened, painted and packed again: JPEG and PNG alone, within bounds, by a process apart.
 
 What a picture said beside its pixels (comments, EXIF, text chunks, profiles, thumbnails) does not leave.
 """
@@ -7,18 +7,20 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from PIL import Image, JpegImagePlugin
 
+from leadglass.apart import APART, ApartError
 from leadglass.codec.multipart import ContentType
 from leadglass.limits import PICTURE_BYTES, PICTURE_PIXELS, PICTURES_AT_ONCE
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.reasons import Code
 from leadglass.obligations.occasion import Content
 
-Paint: TypeAlias = Callable[[Image.Image], None]
-"""Changes a picture in place: greyscale of 8 or 16 bits (mode L or I;16) or red, green and blue (RGB)."""
+Paint: TypeAlias = Callable[[Image.Image], object]
+"""Changes a picture in place: greyscale of 8 or 16 bits (mode L or I;16) or red, green and blue (RGB). It can be pickled."""
 
 _FORMATS: Final = ((b"\xff\xd8\xff", "JPEG", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "PNG", "image/png"))
 PAINTABLE: Final = frozenset(media for _, _, media in _FORMATS)
@@ -52,8 +54,22 @@ async def painted(content: Content, paint: Paint, fit: tuple[int, int] | None = 
     form, media = next(((form, media) for magic, form, media in _FORMATS if body.startswith(magic)), ("", ""))
     if not form:
         raise _invalid("a picture in a form that cannot be painted")
-    packed = await asyncio.get_running_loop().run_in_executor(_threads, repaint, bytes(body), form, paint, fit)
+    work = partial(APART.do, _repaint, bytes(body), form, paint, fit)
+    try:
+        packed = await asyncio.get_running_loop().run_in_executor(_threads, work)
+    except ApartError as error:
+        raise _invalid(f"a picture that cannot be painted ({error})") from None
+    if isinstance(packed, str):
+        raise _invalid(packed)
     return Content(ContentType(media, {}), _once(packed))
+
+
+def _repaint(body: bytes, form: str, paint: Paint, fit: tuple[int, int] | None) -> bytes | str:
+    """Do it, in a process apart: a refusal does not travel, and its detail does."""
+    try:
+        return repaint(body, form, paint, fit)
+    except Refusal as refusal:
+        return refusal.detail
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
