@@ -58,7 +58,7 @@ def test_names_are_found_however_they_are_spelt(known: str, text: str) -> None:
     assert clean(f"{text} CT", words, ages=True, zips=True) == "CT"
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     name=st.text(st.characters(categories=["Lu", "Ll", "Lo"]), min_size=4, max_size=12),
     before=st.text(max_size=20),

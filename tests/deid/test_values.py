@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
 
@@ -158,6 +158,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("option", [None, *(one for one in Option if one is not Option.CLEAN_PIXELS)])
+@settings(deadline=None)
 @given(value=st.text(max_size=80), data=st.data())
 def test_whatever_was_there_what_stands_there_is_valid(option: Option | None, value: str, data: st.DataObject) -> None:
     one = values(*([option] if option else RESEARCH))
