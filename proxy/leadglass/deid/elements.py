@@ -21,6 +21,7 @@ NEVER: Final = 1 << 32
 _CREATORS: Final = range(0x10, 0x100)  # elements that name who owns a block of a private group (PS3.5 section 7.8.1)
 _PRIVATE: Final = 0x10000
 _ESCAPE: Final = 0x1B
+_NOT_TOLD: Final[tuple[tuple[bytes, ...], bool]] = ((), False)
 _UNREAD: Final = frozenset({Act.REMOVE, Act.EMPTY, Act.DUMMY})
 _INTO: Final = frozenset({Act.KEEP, Act.UID, Act.CLEAN})
 
@@ -95,7 +96,7 @@ class Elements(Nesting):
             raise unreadable("the file ends within an element")
         self._top.reach(NEVER)
 
-    def _elements(self, data: bytes, at: int, frame: Frame) -> int:  # noqa: C901, PLR0912 - one tight loop
+    def _elements(self, data: bytes, at: int, frame: Frame) -> int:  # noqa: C901, PLR0912, PLR0915 - one tight loop
         """Walk on in one data set or item, and return where it stopped: the fast lane of short elements that are whole."""
         bound = len(data) if frame.bound is None else min(len(data), frame.bound - self._base)
         keep, gone, private, write = frame.look.keep.get, frame.look.gone, self._private_act, self._out.append
@@ -110,7 +111,8 @@ class Elements(Nesting):
                 else:
                     group, number, length = bare(data, at)
                     vr = b"UI"  # of those that are short
-                tag, after, new = group << 16 | number, at + HEAD + length, None
+                tag, after = group << 16 | number, at + HEAD + length
+                new: bytes | None = None
                 if before < tag < limit and after <= bound and not length & 1:
                     vrs = keep(tag)
                     if vrs is not None:
@@ -121,6 +123,11 @@ class Elements(Nesting):
                         ):
                             at, before = after, tag
                             continue
+                        if top and tag in self._top.special:
+                            if start < at:
+                                write(data[start:at])
+                                start = at
+                            new = self._fact(tag, vr, data[at:after], frame)
                     elif vr in SHORT_VRS:
                         if tag in gone or tag & private:
                             new = b""
@@ -147,6 +154,17 @@ class Elements(Nesting):
             write(data[start:at])
         frame.before = before
         return at
+
+    def _fact(self, tag: int, vr: bytes, element: bytes, frame: Frame) -> bytes | None:
+        """Tell of a short special element that is what it should be and becomes what is known; nothing is left of it to write."""
+        vrs, stays = frame.look.told.get(tag, _NOT_TOLD)
+        if not frame.form.explicit and vrs:
+            vr = vrs[0]
+        raw, made = element[HEAD:], element if stays else frame.replacer.made.get(element)
+        if vr not in vrs or made is None or (vr in TEXTS and not (raw.isascii() and _ESCAPE not in raw)):
+            return None
+        self._top.found(tag, vr, raw, made)
+        return b""
 
     def _one(self, data: bytes, at: int, frame: Frame) -> int:
         """Do one element, whatever it is, and return where what is in it or behind it begins; `at` when bytes are missing."""

@@ -1,6 +1,6 @@
 """Rules made ready for bytes: what a walk looks up for each element, and what it has made already for this patient."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, TypeAlias
 from weakref import WeakKeyDictionary
 
@@ -44,14 +44,19 @@ class Look:
     """The acts for one kind of level.
 
     `acts` are by tag, `gone` is what is removed, and `keep` has the VRs in which a short element stays: none for what is
-    looked at one by one.
+    looked at one by one. `told` are the VRs of what is special, and whether it stays.
     """
 
-    def __init__(self, acts: Mapping[int, Act], special: Iterable[int] = ()) -> None:
+    def __init__(self, acts: Mapping[int, Act], special: Collection[int] = ()) -> None:
         """`special` are attributes that are looked at one by one."""
         apart = {CHARACTER_SET, *PIXELS, *special}
         self.acts = acts
         self.gone = frozenset(tag for tag, act in acts.items() if act is Act.REMOVE and tag not in apart)
+        self.told = {
+            tag: (tuple(vr for vr in NAMED[tag] if vr in SHORT_VRS), acts[tag] is Act.KEEP)
+            for tag in special
+            if tag in acts and tag in NAMED
+        }
         self.keep = {
             tag: tuple(vr for vr in NAMED[tag] if vr in SHORT_VRS)
             for tag, act in acts.items()
@@ -66,6 +71,8 @@ class Looks:
         self.rules = rules
         self.top = Look(rules.acts, special)
         self.item, self.cleaned = Look(rules.acts), Look(rules.cleaned)
+        self.marks: dict[tuple[Form, bool], list[tuple[int, bytes]]] = {}
+        """What every data set gets, by encoding and by whether its pixels were changed."""
 
     def inside(self, act: Act, look: Look) -> Look:
         """Return the level of the items of a sequence that stays by `act`, and that stands in `look`."""

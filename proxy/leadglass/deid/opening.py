@@ -7,9 +7,10 @@ written in its place, and the rest goes on.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from leadglass.deid.filemeta import FileMeta, written
+from leadglass.deid.filemeta import FileMeta
+from leadglass.deid.filemeta import written as file_meta
 from leadglass.deid.forms import Form
-from leadglass.deid.handling import named
+from leadglass.deid.handling import Looks, named
 from leadglass.deid.instance import Header, PixelFilter, PixelFilters
 from leadglass.deid.markers import DATES_MODIFIED, IDENTITY_REMOVED, METHOD, METHOD_CODES, markers
 from leadglass.deid.pixeldata import Taker, taker
@@ -36,7 +37,9 @@ SPECIAL: Final = frozenset(_TEXT) | frozenset(_NUMBERS)
 """Attributes that are read, or that a filter of pixels may change."""
 MARKERS: Final = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
 """Attributes that are written anew, whatever the file said."""
-_PLACES: Final = sorted({*MARKERS, _ASK, *(tag for tag in SPECIAL if tag >> 16 == _IMAGE)}, reverse=True)
+_BURNED_IN: Final = 0x00280301
+_PLACES: Final = sorted({*MARKERS, _BURNED_IN, _ASK}, reverse=True)
+"""Where something may have to stand that the file does not have."""
 
 
 class Opening:
@@ -46,9 +49,10 @@ class Opening:
     replaced = MARKERS
 
     def __init__(
-        self, meta: FileMeta, values: Values, pixels: PixelFilters | None, form: Form, out: list[bytes]
+        self, meta: FileMeta, values: Values, levels: Looks, pixels: PixelFilters | None, form: Form, out: list[bytes]
     ) -> None:
-        self._meta, self._values, self._pixels, self._form, self._out = meta, values, pixels, form, out
+        self._meta, self._values, self._levels, self._form = meta, values, levels, form
+        self._pixels, self._out = pixels, out
         self._waiting = list(_PLACES)
         self._places: dict[int, int] = {}  # of what may yet change, in `out`
         self._facts: dict[str, Any] = {"sop_class_uid": meta.sop_class_uid, "sop_instance_uid": meta.sop_instance_uid}
@@ -94,16 +98,26 @@ class Opening:
             self._filter = self._pixels(self.header)
         changes: Mapping[int, list[str] | None] = {} if self._filter is None else self._filter.changes
         for tag, values in changes.items():
-            vrs = named(tag) or (b"UN",)
-            self._out[self._places[tag]] = b"" if values is None else self._form.written(tag, vrs[0], values, b"")
-        for marker in markers(self._values.rules.profile, pixels_cleaned=self._filter is not None):
-            self._out[self._places[marker.tag]] = self._form.added(marker)
+            if tag in self._places:
+                vrs = named(tag) or (b"UN",)
+                self._out[self._places[tag]] = b"" if values is None else self._form.written(tag, vrs[0], values, b"")
+            elif values is not None:
+                raise unreadable("an attribute of the pixels that would have to be changed, and is not there")
+        for marker, written in self._marks(pixels_cleaned=self._filter is not None):
+            self._out[self._places[marker]] = written
         if self._instance is None:
             act = self._values.rules.acts.get(_SOP_INSTANCE, Act.UID)
             (self._instance,) = self._values.replace(act, _SOP_INSTANCE, "UI", [self._meta.sop_instance_uid]) or [""]
         syntax = (self._filter and self._filter.transfer_syntax) or self._meta.transfer_syntax
-        self._out[0] = written(self.header.sop_class_uid, self._instance, syntax)
+        self._out[0] = file_meta(self.header.sop_class_uid, self._instance, syntax)
         self.holds = False
+
+    def _marks(self, *, pixels_cleaned: bool) -> list[tuple[int, bytes]]:
+        marks, key = self._levels.marks, (self._form, pixels_cleaned)
+        if key not in marks:
+            made = markers(self._levels.rules.profile, pixels_cleaned=pixels_cleaned)
+            marks[key] = [(marker.tag, self._form.added(marker)) for marker in made]
+        return marks[key]
 
     def pixels(self, tag: int, vr: bytes, length: int) -> Taker:
         """Return who takes the pixel data."""

@@ -23,6 +23,8 @@ _EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _IMPLICIT: Final = frozenset({IMPLICIT_LITTLE, GE_PRIVATE_IMPLICIT})
 _READ: Final = _IMPLICIT | ENCAPSULATED | {_EXPLICIT_LITTLE, EXPLICIT_BIG, _DEFLATED}
+_LITTLE, _BIG = Form(explicit=True, order="<"), Form(explicit=True, order=">")
+_WITHOUT_VR: Final = Form(explicit=False, order="<")
 
 
 class Part10Rewriter:
@@ -73,10 +75,10 @@ class Part10Rewriter:
         syntax = meta.transfer_syntax
         if syntax not in _READ:
             raise unreadable("a transfer syntax that is not known")
-        form = Form(explicit=syntax not in _IMPLICIT, order=">" if syntax == EXPLICIT_BIG else "<")
+        form = _BIG if syntax == EXPLICIT_BIG else _WITHOUT_VR if syntax in _IMPLICIT else _LITTLE
         levels = looks(self._values.rules, SPECIAL | MARKERS)
         plain, cleaned = (Replacer(self._values, form.order, cleaned=cleaned) for cleaned in (False, True))
-        self._opening = Opening(meta, self._values, self._pixels, form, self._out)
+        self._opening = Opening(meta, self._values, levels, self._pixels, form, self._out)
         self._elements = Elements(levels, (plain, cleaned), form, self._opening, self._out)
         if syntax == _DEFLATED:
             self._deflated = Deflated()
