@@ -29,3 +29,23 @@ def test_an_instance_without_a_uid_gets_that_of_its_file_meta() -> None:
 
 def test_what_is_special_is_not_a_mark() -> None:
     assert not SPECIAL & MARKERS
+
+
+IMAGE = b"".join((
+    element(0x00280002, "US", b"\1\0"), element(0x00280004, "CS", b"MONOCHROME2 "), ROWS, element(0x00280011, "US", b"\4\0"),
+    element(0x00280100, "US", b"\x10\0"), element(0x00280101, "US", b"\x0c\0"), element(0x00280102, "US", b"\x0b\0"),
+    element(0x00280103, "US", b"\0\0"),
+))  # fmt: skip
+PIXELS = element(0x7FE00010, "OW", b"\xff\xff" * 16)
+
+
+@pytest.mark.parametrize(
+    ("group", "bits", "position", "left"),
+    [(0x6000, 16, 12, 0x0FFF), (0x601E, 16, 12, 0x0FFF), (0x6002, 1, 15, 0x0FFF), (0x6000, 1, 0, 0xFFFF)],
+)
+def test_an_overlay_among_the_pixels_leaves_with_the_rest(group: int, bits: int, position: int, left: int) -> None:
+    told = element(group << 16 | 0x0100, "US", bits.to_bytes(2, "little"))
+    told += element(group << 16 | 0x0102, "US", position.to_bytes(2, "little"))
+    found = read(rewritten(file(dataset() + IMAGE + told + PIXELS)))
+    assert found.PixelData == left.to_bytes(2, "little") * 16
+    assert (group << 16 | 0x0102) not in found

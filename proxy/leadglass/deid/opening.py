@@ -13,6 +13,7 @@ from leadglass.deid.forms import Form
 from leadglass.deid.handling import Looks, named
 from leadglass.deid.instance import Header, PixelFilter, PixelFilters
 from leadglass.deid.markers import DATES_MODIFIED, IDENTITY_REMOVED, METHOD, METHOD_CODES, markers
+from leadglass.deid.native import UsedBits
 from leadglass.deid.pixeldata import Taker, taker
 from leadglass.deid.refused import unreadable
 from leadglass.deid.rules import Act
@@ -33,7 +34,11 @@ _NUMBERS: Final = {
 }  # fmt: skip
 _FRAMES: Final = 0x00280008
 _DIGITS: Final = 10  # PS3.5 section 6.2: IS has 12 bytes
-SPECIAL: Final = frozenset(_TEXT) | frozenset(_NUMBERS)
+# Of each overlay, how its bits lie (PS3.3 section C.9.2): alone in an element of their own, or among those of the pixels.
+_OVERLAYS: Final = {0x60000100 | group << 17: 1 for group in range(16)} | {
+    0x60000102 | group << 17: 0 for group in range(16)
+}
+SPECIAL: Final = frozenset(_TEXT) | frozenset(_NUMBERS) | frozenset(_OVERLAYS)
 """Attributes that are read, or that a filter of pixels may change."""
 MARKERS: Final = frozenset({IDENTITY_REMOVED, METHOD, METHOD_CODES, DATES_MODIFIED})
 """Attributes that are written anew, whatever the file said."""
@@ -58,6 +63,7 @@ class Opening:
         self._facts: dict[str, Any] = {"sop_class_uid": meta.sop_class_uid, "sop_instance_uid": meta.sop_instance_uid}
         self._instance: str | None = None  # the UID that it leaves with
         self._filter: PixelFilter | None = None
+        self._among = False  # whether an overlay lies among the pixels
         self.next = self._waiting[-1]
         self.holds = True
         self.header: Header | None = None
@@ -89,6 +95,8 @@ class Opening:
                 self._facts["frames"] = int(text)
             elif text:
                 raise unreadable("a number of frames that is none")
+        elif tag in _OVERLAYS:
+            self._among |= int.from_bytes(raw, "little" if self._form.order == "<" else "big") != _OVERLAYS[tag]
         elif len(raw) == 2:  # noqa: PLR2004 - US
             self._facts[_NUMBERS[tag]] = int.from_bytes(raw, "little" if self._form.order == "<" else "big")
 
@@ -123,4 +131,6 @@ class Opening:
         """Return who takes the pixel data."""
         if self.header is None:
             raise unreadable("pixel data before what describes it")
+        if self._among:
+            self._filter = UsedBits(self.header, self._filter)
         return taker(self.header, self._filter, self._form, (tag, vr, length), self._out)
