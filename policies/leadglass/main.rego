@@ -53,6 +53,7 @@ shipped_tables := {
 	"posture",
 	"purpose",
 	"referring",
+	"research",
 	"risk",
 	"roles",
 	"search",

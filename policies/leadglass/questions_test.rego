@@ -86,6 +86,7 @@ tables := {
 		"roles": ["referring"],
 		"watermark": {"show": ["requester", "time"], "note": "City", "strength": 20},
 	},
+	"research": {"purposes": ["HRESCH"], "projects": {}},
 	"risk": {"refused": {"user": ["HIGH"], "device": ["MEDIUM", "HIGH"]}},
 	"roles": {
 		"transactions": ["qido-rs.*", "wado-rs.*"],

@@ -50,6 +50,7 @@ from leadglass.identity.providers import Providers
 from leadglass.identity.transmitters import Transmitters
 from leadglass.model.errors import ConfigurationError
 from leadglass.model.ports import ControlDoor
+from leadglass.obligations.occasion import Means
 from leadglass.observation.window import Observation
 from leadglass.parts import (
     Reloadable,
@@ -58,6 +59,7 @@ from leadglass.parts import (
     close,
     cors_of,
     geo_of,
+    lenses_of,
     mounts_of,
     networks_of,
     refuse_fixed,
@@ -215,7 +217,7 @@ class Gateway:
             "projects": self.projects.rotate_seal,
         }
         app = admin_app(
-            self.devices, self.revocations, self.browsers, self.audit, ProjectDesk(self.projects, lambda: None),
+            self.devices, self.revocations, self.browsers, self.audit, ProjectDesk(self.projects, lambda: self.parts.lenses),
             reload=self.reload, status=self.status, rotations=rotations,
         )  # fmt: skip
         admin = UnixServer(app, settings.admin.unix)
@@ -250,6 +252,7 @@ class Gateway:
         geo = await geo_of(settings, old, self._epochs, self.audit.note)
         networks, routes = Networks(networks_of(settings, active), geo.find), routes_of(settings)
         files = await asyncio.to_thread(mounts_of, settings)
+        lenses = await asyncio.to_thread(lenses_of, settings, old)
         if old and before and before.identity == settings.identity:
             identity, providers, transmitters = old.identity, old.providers, old.transmitters
         else:
@@ -273,7 +276,7 @@ class Gateway:
         upstreams = upstreams_of(settings, old, self._clock, self._tasks, self.signer)
         archives = archives_of(upstreams, sources, old, self._clock)
         return Reloadable(
-            settings, identity, providers, transmitters, geo, networks, sources, archives, routes, files, tracer
+            settings, identity, providers, transmitters, geo, networks, sources, archives, routes, files, lenses, tracer
         )
 
     def _services(self, parts: Reloadable) -> Services:
@@ -309,6 +312,7 @@ class Gateway:
             cursors=Cursors(self._clock),
             observes=self.observation,
             tracer=parts.tracer,
+            means=Means(parts.lenses, self.projects),
         )
 
     async def reload(self) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ from leadglass.clock import Clock
 from leadglass.codec.cors import Cors
 from leadglass.codec.routes import Places, Table
 from leadglass.config.settings import Settings
+from leadglass.deid.masks import Masks, load_masks
+from leadglass.deid.profile import load_profiles
 from leadglass.epochs import Epochs
 from leadglass.gateways.http.settings import TlsSettings
 from leadglass.hazmat.servercert import trust_anchors
@@ -23,6 +26,7 @@ from leadglass.identity.identity import Identity
 from leadglass.identity.providers import Providers
 from leadglass.identity.transmitters import Transmitters
 from leadglass.model.errors import ConfigurationError
+from leadglass.obligations.lens import Lens
 from leadglass.policy.decide import Active
 from leadglass.static.mounts import Mount, Mounts
 from leadglass.tasks import Tasks
@@ -59,6 +63,7 @@ class Reloadable:
     archives: Mapping[str, Archive]
     routes: Places
     files: Mounts
+    lenses: Mapping[str, Lens]
     tracer: Tracer | None = None
 
 
@@ -106,6 +111,20 @@ def mounts_of(settings: Settings) -> Mounts:
     """List the folders of the static mounts. Raises ConfigurationError."""
     roots, connect = settings.roots, (settings.sessions.agent,)
     return Mounts({path: Mount(path, folder, roots=roots, connect=connect) for path, folder in settings.static.items()})
+
+
+def lenses_of(settings: Settings, old: Reloadable | None) -> Mapping[str, Lens]:
+    """Make the profiles of research views ready; equal ones stay as they are. Raises ConfigurationError."""
+    deid, before = settings.deid, {} if old is None else old.lenses
+    masks, told = Masks(), ""
+    if deid.masks is not None:
+        masks = load_masks(deid.masks)
+        told = hashlib.sha256(deid.masks.read_bytes()).hexdigest()
+    lenses: dict[str, Lens] = {}
+    for name, profile in load_profiles(deid.profiles).items():
+        kept = before.get(name)
+        lenses[name] = kept if kept is not None and kept.made_of == (profile, told) else Lens.of(profile, masks, told)
+    return lenses
 
 
 def routes_of(settings: Settings) -> Places:

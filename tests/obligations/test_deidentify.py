@@ -3,23 +3,34 @@ import pytest
 from leadglass.model.decision import Obligation
 from leadglass.model.errors import Refusal
 from leadglass.model.reasons import Code
-from leadglass.obligations.occasion import NO_MEANS, Means
+from leadglass.obligations.occasion import Occasion
 from leadglass.obligations.plan import Plan
 from support.matches import code, decided
 from support.views import asking
 
 VIEW = Obligation("deidentify", {"project": "lung", "profile": "basic"})
+STUDY = "/dicom-web/studies/1.2.3"
+
+
+def plan(occasion: Occasion) -> Plan:
+    return Plan.of(decided(VIEW), occasion.match, lambda: occasion)
 
 
 @pytest.mark.parametrize(
-    ("target", "means", "said"),
+    ("target", "method", "accept", "said"),
     [
-        ("/dicom-web/studies/1.2.3/rendered3d", Means({"basic": None}), Code.VIEW_REFUSED),
-        ("/dicom-web/studies/1.2.3/metadata", NO_MEANS, Code.PROJECT_UNKNOWN),
+        (f"{STUDY}/rendered3d", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/pixeldata", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/bulkdata", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/series/1.2/instances/1.3/bulkdata/7FE00010", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/series/1.2/instances/1.3/rendered?annotation=patient", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/series/1.2/instances/1.3/rendered?annotation=technique", "GET", None, Code.VIEW_REFUSED),
+        (f"{STUDY}/series/1.2/instances/1.3/rendered", "GET", "text/html", Code.NOT_ACCEPTABLE),
+        (f"{STUDY}/series/1.2/instances/1.3/rendered", "GET", "image/gif", Code.NOT_ACCEPTABLE),
+        (f"{STUDY}/metadata", "GET", None, Code.PROJECT_UNKNOWN),  # there are no projects here
     ],
 )
-def test_what_no_view_has(target: str, means: Means, said: Code) -> None:
-    occasion = asking(target, means=means)
+def test_what_no_view_has(target: str, method: str, accept: str | None, said: Code) -> None:
     with pytest.raises(Refusal) as caught:
-        Plan.of(decided(VIEW), occasion.match, lambda: occasion)
+        plan(asking(target, method=method, accept=accept))
     assert code(caught) == said

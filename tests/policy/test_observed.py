@@ -38,6 +38,15 @@ def test_a_no_goes_through_until_observation_ends_and_is_not_leased() -> None:
     assert found.input == b"{}"
 
 
+def test_a_no_goes_through_with_what_it_obliges_to() -> None:
+    """Who would see a study in a view, and is refused, must not be shown it as it is."""
+    view = Obligation("deidentify", {"project": "lung"})
+    no = Decision(
+        id=ID, allow=False, valid_until=ENDS, revision="r", engine="wasm", causes=(CAUSE,), obligations=(view,)
+    )
+    assert let_through(no, UNTIL).obligations == (view,)
+
+
 @pytest.mark.parametrize("until", [UNTIL, ENDS - 1])
 def test_rows_go_through_with_what_the_answer_obliges_to(until: float) -> None:
     partly = YES._replace(rows=(RowDenial(0, CAUSE),), visibility={0: "listed"})

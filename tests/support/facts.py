@@ -73,6 +73,20 @@ class FakeDoor:
             raise FactsUnavailable(f"{name}: down")
         return rows
 
+    async def people(self, uids: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        mine = [
+            [row for row in rows if row["0020000D"]["Value"][0] in uids] for rows in (self.study_rows, self.series_rows)
+        ]
+        return await self._answer(f"people {','.join(uids)}", mine[0]), mine[1]
+
+    async def pictures(self, study: str, series: str | None = None) -> list[dict[str, Any]]:
+        rows = [
+            row
+            for row in self.instance_rows
+            if row["0020000D"]["Value"] == [study] and series in {None, row["0020000E"]["Value"][0]}
+        ]
+        return await self._answer(f"pictures {study} {series or ''}".rstrip(), rows)
+
     async def studies(self, uids: Sequence[str]) -> list[dict[str, Any]]:
         rows = [row for row in self.study_rows if row["0020000D"]["Value"][0] in uids]
         return await self._answer(f"studies {','.join(uids)}", rows)

@@ -1,6 +1,6 @@
 # METADATA
 # title: What several rules need
-# description: Who acts, and what counts as reading. Uses the tables purpose, roles and writes.
+# description: Who acts, and what counts as reading. Uses the tables purpose, research, roles and writes.
 # scope: package
 package leadglass.lib
 
@@ -193,6 +193,19 @@ lacks(i, fact) if {
 lacks(i, _) if {
 	count(missing) > 0
 	missing[concat("", ["studies[", format_int(i, 10), "]"])]
+}
+
+# METADATA
+# description: >-
+#   The projects of the table research that the subject works in now: what they see is those projects' pseudonymous view
+#   (egress/research), and what may be matched and retrieved in it is for the view to say.
+# scope: document
+projects[name] := project if {
+	not viewer_file
+	input.context.purpose in data.tables.research.purposes
+	some name, project in data.tables.research.projects
+	some role in project.roles
+	role in acting
 }
 
 # METADATA

@@ -96,8 +96,16 @@ class Exchange:
             raise refuse(Code.STUDY_NOT_VISIBLE, "a pseudonym of a project that is not shown to this person")
 
         def occasion() -> Occasion:
+            services, request, asked = self.services, self.request, self.asked or self.match
             return Occasion(
-                self.match, question, self.services.means, self.asked, self.project, self.services.clock.now()
+                self.match,
+                question,
+                services.means,
+                self.asked,
+                self.project,
+                None if self.match.resource.upstream is None else self.archive.studies.pictures,
+                services.authorities[request.authority] + request.path.removesuffix(asked.ask.path),
+                services.clock.now(),
             )
 
         return Plan.of(decision, self.match, occasion)

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import traceback
 
-from leadglass.access import channel, files, read, search, store, workitems
+from leadglass.access import channel, files, read, search, store, view, workitems
 from leadglass.access.browser import by_secret, by_session, invite
 from leadglass.access.control import serve_control
 from leadglass.access.credentials import credentials, device
@@ -114,6 +114,8 @@ async def _stages(services: Services, scope: Scope, incoming: Incoming, body: Bo
     exchange = Exchange(
         services, scope, request, match, subject, shown, context, body, reply, incoming.peer, generation, refused
     )
+    if services.means.projects is not None or match.route.template.endswith("{name}"):
+        await view.enter(exchange)
     await _WAYS[match.route.judged](exchange)  # 7 - 12: as the row is judged
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+from leadglass.attributes.pictures import Pictures
 from leadglass.attributes.rows import Found, found, listing
 from leadglass.attributes.sources import Sources
 from leadglass.clock import Clock
@@ -56,7 +57,7 @@ Begun: TypeAlias = dict[str, tuple[object, int]]
 class StudyFacts:
     """What is known of studies. Owns its queries: `close` ends them.
 
-    `begun` is what is being stored in the archive, by whatever name and since whatever reload it is asked.
+    `pictures` is what views have to know beyond that. `begun` is what is being stored in the archive, by whatever name and since whatever reload it is asked.
     """
 
     def __init__(self, door: FactsDoor, clock: Clock, sources: Sources, begun: Begun | None = None) -> None:
@@ -65,6 +66,7 @@ class StudyFacts:
         self._flights: dict[str, _Flight] = {}
         self.begun: Begun = {} if begun is None else begun
         self._instances = 0  # over all listings
+        self.pictures = Pictures(door, clock, self._tasks)
 
     async def close(self) -> None:
         """Stop what is under way."""
@@ -111,6 +113,7 @@ class StudyFacts:
     def drop(self, uid: str) -> None:
         """Forget a study that a store or delete is about to change or has changed."""
         self._forget(uid)
+        self.pictures.drop(uid)
         flight = self._flights.pop(uid, None)
         if flight is not None:
             flight.stale = True

@@ -175,6 +175,8 @@ def decision(where: Where, question: Question, answer: Decision, viewer: str | N
     }
     if where.again:
         document["again"] = where.again
+    if answer.view is not None:
+        document["view"] = answer.view
     if viewer is not None:
         document["observed"] = _observed(true)
         if viewer:

@@ -17,6 +17,8 @@ from leadglass.config.load import Document, parse
 from leadglass.config.look import Finding, Look
 from leadglass.config.places import places
 from leadglass.config.settings import Settings
+from leadglass.deid.masks import load_masks
+from leadglass.deid.profile import load_profiles
 from leadglass.epochs import Epochs
 from leadglass.gateways.http.settings import Address
 from leadglass.gateways.http.tls import server_context
@@ -61,6 +63,7 @@ async def check(file: Path, clock: Clock, *, offline: bool) -> list[Finding]:
     findings += await _policy(look, offline=offline)
     findings += [
         *_networks(look),
+        *_deid(look),
         *_proxies(look),
         *places(look),
         *_files(look),
@@ -201,6 +204,20 @@ def _networks(look: Look) -> Iterator[Finding]:
         _table(look)
     except ConfigurationError as error:
         yield from look.bad(error, "policy" if look.settings.networks is None else "networks")
+
+
+def _deid(look: Look) -> Iterator[Finding]:
+    deid = look.settings.deid
+    try:
+        if deid.profiles is not None:
+            yield look.good(f"{len(load_profiles(deid.profiles))} profiles can be used", "deid", "profiles")
+    except ConfigurationError as error:
+        yield from look.bad(error, "deid", "profiles")
+    try:
+        if deid.masks is not None:
+            yield look.good(f"{len(load_masks(deid.masks))} masks can be used", "deid", "masks")
+    except ConfigurationError as error:
+        yield from look.bad(error, "deid", "masks")
 
 
 def _proxies(look: Look) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from leadglass.gateways.http.settings import (
 from leadglass.identity.settings import IdentitySettings
 from leadglass.limits import STATIC_MOUNTS, UPSTREAMS
 from leadglass.model.settings import PathSetting, SettingsModel
+from leadglass.obligations.settings import DeidSettings
 from leadglass.observation.settings import ModeSettings
 from leadglass.policy.settings import PolicySettings
 from leadglass.sessions.settings import SessionSettings
@@ -158,6 +159,7 @@ class Settings(SettingsModel):
         default=AttributesSettings(), description="Sources of facts about patients that the archive does not hold."
     )
     geo: GeoSettings = Field(default=GeoSettings(), description="Where a client address is in the world.")
+    deid: DeidSettings = Field(default=DeidSettings(), description="How research views are de-identified.")
     policy: PolicySettings = Field(default=PolicySettings(), description="The policy set and the engine that runs it.")
     audit: AuditSettings = Field(description="The record, and where it is streamed.")
     notices: NoticesSettings = Field(

@@ -48,6 +48,7 @@ class Code(StrEnum):
     VIEW_CHANGED = "view-changed"
     PROJECT_UNKNOWN = "project-unknown"
     PROJECT_CLOSED = "project-closed"
+    PROFILE_UNKNOWN = "profile-unknown"
     PART_MISMATCH = "part-mismatch"
     STORE_UNREADABLE = "store-unreadable"
     DEID_UNREADABLE = "deid-unreadable"

@@ -68,6 +68,11 @@ class Decision(NamedTuple):
         return outlives(self.obligations)
 
     @property
+    def view(self) -> str | None:
+        """The project as whose pseudonymous view it is shown, None for what is shown as it is."""
+        return next((str(one.params.get("project")) for one in self.obligations if one.type == DEIDENTIFY), None)
+
+    @property
     def terms(self) -> tuple[Obligation, ...]:
         """The obligations that may change the bytes of a reply: what runs under some must end when they become others."""
         if not self.obligations:

@@ -118,6 +118,14 @@ class FactsDoor(Protocol):
         """Return the workitem with this UID as one row, none when there is no such workitem. Raises FactsUnavailable."""
         ...
 
+    async def people(self, uids: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Return the study rows and the series rows that name people of these studies. Raises FactsUnavailable."""
+        ...
+
+    async def pictures(self, study: str, series: str | None = None) -> list[dict[str, Any]]:
+        """Return of all instances of this study, or series of it, what tells of their pixels. Raises FactsUnavailable."""
+        ...
+
     async def instance_anywhere(self, instance: str) -> list[dict[str, Any]]:
         """Return the instance rows with this SOP Instance UID in any study (store check). Raises FactsUnavailable."""
         ...

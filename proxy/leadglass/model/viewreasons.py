@@ -38,7 +38,14 @@ VIEWS: Final = (
         Code.PROJECT_UNKNOWN,
         403,
         "Project unknown",
-        "The policy shows you this as {what}, and the gateway has none of that name.",
+        "The policy shows you this in a research project that the gateway does not have.",
+        ADMIN,
+    ),
+    Reason(
+        Code.PROFILE_UNKNOWN,
+        403,
+        "Profile unknown",
+        "How this project is de-identified is said by a profile that the gateway does not have.",
         ADMIN,
     ),
     Reason(

@@ -1,23 +1,73 @@
 """What treatments are given beside their parameters: who asks for what, what the gateway has to treat it with, and the reply."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from leadglass.codec.multipart import ContentType
 from leadglass.codec.routes import RouteMatch
+from leadglass.deid.instance import Header
+from leadglass.deid.known import Known
+from leadglass.deid.pseudonyms import Made, Patient, Pseudonyms
 from leadglass.model.facts import Study
+from leadglass.model.project import Project
 from leadglass.model.question import Question
+from leadglass.obligations.lens import Lens
+
+
+class ProjectsDoor(Protocol):
+    """The projects of the gateway (`projects.projects.Projects`)."""
+
+    def get(self, name: str) -> Project:
+        """Return an open project. Raises Refusal `project-unknown`, `project-closed`."""
+        ...
+
+    def pseudonyms(self, project: Project, patient: Patient, shift_days: int) -> Pseudonyms:
+        """Return what makes the pseudonyms of a patient in a project. Raises Refusal `project-closed`."""
+        ...
+
+    async def keep(self, project: Project, made: Iterable[Made]) -> None:
+        """Write what pseudonyms stand for, before they leave. Raises Refusal `project-closed`, `store-unavailable`."""
+        ...
+
+    async def original(self, uid: str) -> tuple[Project, str] | None:
+        """Return whose pseudonym a UID is, and what it stands for. Raises Refusal `store-unavailable`."""
+        ...
+
+    async def original_identifier(self, project: Project, kind: str, pseudonym: str) -> str | None:
+        """Return what an identifier stands for in a project. Raises Refusal `store-unavailable`."""
+        ...
+
+    async def original_patient(self, project: Project, pseudonym: str) -> Patient | None:
+        """Return the patient whose PatientID this is in a project. Raises Refusal `store-unavailable`."""
+        ...
+
+
+class PicturesDoor(Protocol):
+    """What is known of an archive's studies for views (`attributes.pictures.Pictures`)."""
+
+    async def people(self, uids: Sequence[str]) -> Mapping[str, Known]:
+        """Return what text of these studies is cleaned of. Raises Refusal `upstream-unreachable`."""
+        ...
+
+    async def of_study(self, study: str) -> Mapping[str, Mapping[str, Header]]:
+        """Return the headers of all instances, by series. Raises Refusal `upstream-unreachable`, `upstream-invalid`."""
+        ...
+
+    async def of_series(self, study: str, series: str) -> Mapping[str, Header]:
+        """Return the headers of a series' instances. Raises Refusal `upstream-unreachable`, `upstream-invalid`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
     """What treatments are made with, from one reading of the settings; a reload makes another.
 
-    `profiles` are by their names.
+    `lenses` are the profiles, by name. `projects` is None where there are none.
     """
 
-    profiles: Mapping[str, Any] = field(default_factory=dict)
+    lenses: Mapping[str, Lens] = field(default_factory=dict)
+    projects: ProjectsDoor | None = field(default=None, compare=False)
 
 
 NO_MEANS: Final = Means()
@@ -27,9 +77,10 @@ NO_MEANS: Final = Means()
 class Occasion:
     """One request, as its treatments see it.
 
-    `match` is the request as it was judged, pseudonyms in it mapped back; `asked` the request as the client spelt it.
-    `project` is whose pseudonyms those were, None when there were none. `question` is what the decision answers: who asks,
-    in what context, about which studies. `now` is epoch seconds.
+    `match` is the request as it was judged, pseudonyms in it mapped back; `asked` the request as the client spelt it, None
+    where that is the same. `project` is whose pseudonyms those were, None when there were none. `question` is what the
+    decision answers: who asks, in what context, about which studies. `pictures` is what is known of the studies for views.
+    `base` is the address of the archive as clients have it. `now` is epoch seconds.
     """
 
     match: RouteMatch
@@ -37,12 +88,20 @@ class Occasion:
     means: Means = NO_MEANS
     asked: RouteMatch | None = None
     project: str | None = None
+    pictures: PicturesDoor | None = None
+    base: str = ""
     now: float = 0.0
 
-    def study(self, uid: str) -> Study | None:
+    def study(self, uid: str | None) -> Study | None:
         """Return what is known of a study that was judged."""
         studies = () if self.question is None else self.question.studies
         return next((study for study in studies if study.study_uid == uid), None)
+
+    def told(self, study: Study, fact: str) -> bool:
+        """Return whether a fact of a judged study could be had at all: one that is absent otherwise is nobody's."""
+        assert self.question is not None  # noqa: S101 - a study was judged
+        at = self.question.studies.index(study)
+        return not {f"studies[{at}]", f"studies[{at}].{fact}"} & set(self.question.missing)
 
 
 class Content(NamedTuple):

@@ -183,8 +183,9 @@ class Plan:
         if self._bodiless(reply):
             reply.abort()
             return Sealed(reply.status, (), b"", 0)
-        kind, _, packed = self._form(reply)
-        content = Content(kind, inflated(reply) if packed else reply.chunks())
+        kind, name, packed = self._form(reply)
+        body = GuardedReply(reply, PartGuard(self._match.resource, kind.boundary)) if name in _GUARDED else reply
+        content = Content(kind, inflated(reply) if packed else body.chunks())
         for treatment in self._changing:
             content = await treatment.content(content, self._occasion)
         pack = gzip and content.kind.media in JSON_TYPES

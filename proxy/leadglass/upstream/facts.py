@@ -13,7 +13,7 @@ import orjson
 
 from leadglass.codec.inflate import InflateError, inflate
 from leadglass.codec.kinds import KINDS
-from leadglass.limits import FACTS_BYTES, FACTS_PARALLEL, FACTS_TIMEOUT_SECONDS, UID_CHARS
+from leadglass.limits import FACTS_BYTES, FACTS_PARALLEL, FACTS_TIMEOUT_SECONDS, PICTURES_BYTES, UID_CHARS
 from leadglass.model.ask import Ask
 from leadglass.model.errors import FactsUnavailable, LeadglassError
 from leadglass.upstream.reply import Reply
@@ -33,6 +33,18 @@ _STUDY: Final = _fields("00080020", "00080061", "00080090", "00081030", "0010002
 _SERIES: Final = _fields("00080060", "00080080", "00180015")
 # of an instance: SOP class, patient id and its issuer.
 _INSTANCE: Final = _fields("00080016", "00100020", "00100021")
+
+# For research views alone: who text is to be cleaned of, at study level and at series level (deid/known.py; only what
+# archives hold in their index, since a page of studies is asked for),
+_PEOPLE: Final = _fields(
+    "00080050", "00080080", "00080090", "00100010", "00100020", "00100030", "00101000", "00321032", "0020000D"
+)
+_STAFF: Final = _fields("00080080", "00081010", "00081050", "00081070", "0020000D")
+# and what tells whether pixels may show the patient (deid/headers.py).
+_PICTURE: Final = _fields(
+    "00080008", "00080016", "00080060", "00080064", "00080070", "00081090", "00181020", "0020000D", "0020000E", "00280002",
+    "00280004", "00280006", "00280008", "00280010", "00280011", "00280100", "00280101", "00280103", "00280301", "00280302",
+)  # fmt: skip
 
 _MORE: Final = "299"  # PS3.18 section 8.3.4.4: there are more results than were sent
 
@@ -63,6 +75,20 @@ class Facts:
         path = f"/studies/{_checked(study)}/series/{_checked(series)}/instances"
         return await self._all([f"{path}?{_INSTANCE.removeprefix('&')}"])
 
+    async def people(self, uids: Sequence[str]) -> tuple[Rows, Rows]:
+        """Return the study rows and the series rows that name people of these studies. Raises FactsUnavailable."""
+        parts = self._parts(uids)
+        studies = [f"/studies?StudyInstanceUID={part}{_PEOPLE}" for part in parts]
+        series = [f"/series?StudyInstanceUID={part}{_STAFF}" for part in parts]
+        if len(uids) == 1 or not self._lists:
+            series = [f"/studies/{part}/series?{_STAFF.removeprefix('&')}" for part in parts]
+        return await self._all(studies), await self._all(series)
+
+    async def pictures(self, study: str, series: str | None = None) -> Rows:
+        """Return of all instances of this study, or of a series of it, what tells of their pixels. Raises FactsUnavailable."""
+        path = f"/studies/{_checked(study)}" + ("" if series is None else f"/series/{_checked(series)}")
+        return await self._all([f"{path}/instances?{_PICTURE.removeprefix('&')}"], PICTURES_BYTES)
+
     async def instance_anywhere(self, instance: str) -> Rows:
         """Return the instance rows with this SOP Instance UID in any study. Raises FactsUnavailable."""
         return await self._all([f"/instances?SOPInstanceUID={_checked(instance)}{_INSTANCE}"])
@@ -77,11 +103,11 @@ class Facts:
         size = _UIDS_A_QUERY if self._lists else 1
         return [",".join(checked[start : start + size]) for start in range(0, len(checked), size)]
 
-    async def _all(self, targets: Sequence[str]) -> Rows:
+    async def _all(self, targets: Sequence[str], limit: int = FACTS_BYTES) -> Rows:
         try:
             async with asyncio.timeout(FACTS_TIMEOUT_SECONDS):
                 if len(targets) == 1:
-                    return await self._rows(targets[0])
+                    return await self._rows(targets[0], limit)
                 pages = await asyncio.gather(*(self._bounded(target) for target in targets))
         except TimeoutError:
             raise FactsUnavailable(f"no facts within {FACTS_TIMEOUT_SECONDS:.0f} s") from None
@@ -89,9 +115,9 @@ class Facts:
 
     async def _bounded(self, target: str) -> Rows:
         async with self._parallel:
-            return await self._rows(target)
+            return await self._rows(target, FACTS_BYTES)
 
-    async def _rows(self, target: str) -> Rows:
+    async def _rows(self, target: str, limit: int) -> Rows:
         path, _, query = target.partition("?")
         ask = Ask("GET", "dicomweb", path, query, accept="application/dicom+json")
         try:
@@ -99,14 +125,14 @@ class Facts:
             if reply.status in {204, 404}:  # some archives say 404 where there is nothing to list
                 reply.abort()
                 return []
-            body = await reply.read(FACTS_BYTES)
+            body = await reply.read(limit)
         except LeadglassError as error:
             raise FactsUnavailable(str(error)) from error
         if reply.status != 200:  # noqa: PLR2004 - RFC 9110 section 15.3.1
             raise FactsUnavailable(f"the archive answered {reply.status}")
         if _MORE in reply.headers.get("warning", ""):  # a part of the rows would pass for all of them
             raise FactsUnavailable("the archive says that it left rows out")
-        return _parse(reply, body)
+        return _parse(reply, body, limit)
 
 
 def _checked(uid: str) -> str:
@@ -115,14 +141,14 @@ def _checked(uid: str) -> str:
     return uid
 
 
-def _parse(reply: Reply, body: bytes) -> Rows:
+def _parse(reply: Reply, body: bytes, limit: int) -> Rows:
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in _JSON:
         raise FactsUnavailable("the facts are not JSON")
     coding = reply.headers.get("content-encoding", "identity").lower()
     try:
         if coding == "gzip":
-            body = inflate(body, FACTS_BYTES)
+            body = inflate(body, limit)
         elif coding != "identity":
             raise FactsUnavailable("the facts are in a coding that was not asked for")
         rows = orjson.loads(body)

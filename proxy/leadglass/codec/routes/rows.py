@@ -73,6 +73,7 @@ _RETRIEVE: Final = (
     Route("wado-rs.instance-bulkdata", "GET", _I + "/bulkdata", "retrieve", "instance", "Retrieve the bulk data of an instance", _BULK, traffic="bulk"),
     Route("wado-rs.bulkdata", "GET", _I + "/bulk/{attribute}", "retrieve", "bulkdata", "Retrieve one attribute (BulkDataURI of Orthanc)", _BULK),
     Route("wado-rs.bulkdata", "GET", _I + "/bulkdata/{attribute}", "retrieve", "bulkdata", "Retrieve one attribute (BulkDataURI of dcm4chee)", _BULK),
+    Route("wado-rs.bulkdata", "GET", _I + "/handles/{name}", "retrieve", "bulkdata", "Retrieve one attribute (BulkDataURI of a research view)", _BULK),
     Route("wado-rs.study-pixeldata", "GET", _S + "/pixeldata", "retrieve", "study", "Retrieve the pixel data of a study", _PIXELS, traffic="bulk"),
     Route("wado-rs.series-pixeldata", "GET", _E + "/pixeldata", "retrieve", "series", "Retrieve the pixel data of a series", _PIXELS, traffic="bulk"),
     Route("wado-rs.instance-pixeldata", "GET", _I + "/pixeldata", "retrieve", "instance", "Retrieve the pixel data of an instance", _PIXELS, traffic="bulk"),

@@ -34,3 +34,14 @@ test_bulk_data_of_a_whole_study if {
 }
 
 test_nothing_else_is_judged if denied(["physician"], {"type": "instance"}) == set()
+
+test_a_view_says_itself_what_is_open if {
+	tables := object.union(q.tables, {"research": {"purposes": ["HRESCH"], "projects": {"lung": {"roles": ["lung"]}}}})
+	question := q.but({
+		"subject": {"roles": ["lung"]},
+		"context": {"purpose": "HRESCH"},
+		"resource": {"type": "bulkdata", "attribute": "00281201"},
+	})
+	rule.deny == set() with input as question with data.tables as tables
+	rule.deny == refused("00281201") with input as question with data.tables as q.tables
+}

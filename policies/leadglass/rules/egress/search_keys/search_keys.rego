@@ -30,6 +30,9 @@ open contains key if some key in data.tables.search.open
 
 uses_all if lib.emergency
 
+# A view matches nothing that it does not show.
+uses_all if count(lib.projects) > 0
+
 uses_all if {
 	some role in lib.acting
 	role in data.tables.search.roles

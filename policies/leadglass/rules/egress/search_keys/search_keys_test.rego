@@ -44,3 +44,16 @@ test_a_table_without_them_hides_nothing if {
 }
 
 test_no_keys if denied(["physician"], {}) == set()
+
+test_a_view_says_itself_what_may_be_matched if {
+	tables := object.union(q.tables, {"research": {"purposes": ["HRESCH"], "projects": {"lung": {"roles": ["lung"]}}}})
+	question := q.but({
+		"subject": {"roles": ["lung"]},
+		"context": {"purpose": "HRESCH"},
+		"action": {"name": "search", "transaction": "qido-rs.studies"},
+		"resource": {"type": "study", "query": {"00100020": ["AB"]}},
+	})
+	rule.deny == set() with input as question with data.tables as tables
+	rule.oblige == set() with input as question with data.tables as tables
+	count(rule.deny) == 1 with input as question with data.tables as q.tables
+}
