@@ -392,19 +392,3 @@ async def test_an_opa_server_that_does_not_answer_is_found(file: Path, monkeypat
     assert await errors(file) == []
     hits = [finding for finding in await errors(file, offline=False) if finding.where.endswith(": policy.opa.socket")]
     assert [("opa.sock" in hit.problem, "policy build --bundle" in hit.fix) for hit in hits] == [(True, True)]
-
-
-async def test_profiles_and_masks_of_research_views(file: Path) -> None:
-    change(file, "store: sqlite", "deid: {profiles: profiles, masks: masks.yaml}\nstore: sqlite")
-    folder = file.parent
-    found = {one.problem for one in await errors(file)}
-    assert len([one for one in found if "No such file" in one]) == 2
-    (folder / "profiles").mkdir()
-    (folder / "profiles/liver.yaml").write_text("title: Liver\noptions: [retain-everything]\n")
-    (folder / "masks.yaml").write_text("version: 1\nmasks: [{manufacturer: A}]\n")
-    said = " ".join(one.problem for one in await errors(file))
-    assert "liver.yaml:2" in said
-    assert "masks.yaml:2" in said
-    (folder / "profiles/liver.yaml").write_text("title: Liver\n")
-    (folder / "masks.yaml").write_text("version: 1\nmasks: []\n")
-    assert await errors(file) == []
