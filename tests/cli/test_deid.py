@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from leadglass.cli import deid as module
+from leadglass.clock import SystemClock
+from support.gateway import idp_key, write_site
 
 
 def run(*words: str) -> Result:
@@ -48,6 +50,19 @@ def test_a_file_and_a_folder_of_the_site_are_read(tmp_path: Path) -> None:
         result = run("explain", *words)
         assert result.exit_code == 0, result.output
         assert "not conformant" in result.output
+
+
+def test_the_folder_is_that_of_the_configuration(tmp_path: Path) -> None:
+    file = write_site(tmp_path, "http://127.0.0.1:9", idp_key(), SystemClock().now())
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles/ours.yaml").write_text("title: Ours\n")
+    with file.open("a") as text:
+        text.write("deid: {profiles: profiles}\n")
+    result = run("explain", "ours", "-c", str(file), "--attribute", "StudyDate")
+    assert result.output == "(0008,0020) Study Date is emptied (Table E.1-1: Z)\n"
+    result = run("explain", "ours", "-c", str(tmp_path / "none.yaml"))
+    assert result.exit_code == 3
+    assert "none.yaml" in result.output
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ VERBS = [
     "restore",
     "config",
     "deid",
+    "project",
     "identity",
     "policy",
     "device",

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 app = typer.Typer(cls=Speaking, no_args_is_help=True, help="De-identify files, and see what a profile does.")
 
 ProfileArgument = Annotated[str, typer.Argument(help="Name of a profile, or a file: `research`, `ours.yaml`.")]
-ProfilesOption = Annotated[Path | None, typer.Option("--profiles", help="The site's own folder of profiles.")]
+ProfilesOption = Annotated[
+    Path | None,
+    typer.Option("--profiles", help="The site's own folder of profiles. Default: that of the configuration."),
+]
+ConfigOption = Annotated[
+    Path, typer.Option("-c", "--config", help="The configuration; it names the folder of profiles, where there is one.")
+]
+_DEFAULT = Path("leadglass.yaml")
 
 
 @app.callback()
@@ -46,10 +53,21 @@ def chosen(name: str, folder: Path | None) -> "Profile":
     return profiles[name]
 
 
+def _folder(config: Path) -> Path | None:
+    """Return the folder that the configuration names, None where there is no configuration: profiles need no gateway."""
+    if config == _DEFAULT and not config.exists():
+        return None
+    from leadglass.config.load import load  # late: `--help` needs none of it
+
+    with spoken():
+        return load(config).deid.profiles
+
+
 @app.command("explain")
 def explained(
     profile: ProfileArgument,
     profiles: ProfilesOption = None,
+    config: ConfigOption = _DEFAULT,
     attribute: Annotated[
         str | None, typer.Option("--attribute", help="One attribute: `StudyDate`, `00080020` or `(0008,0020)`.")
     ] = None,
@@ -60,7 +78,7 @@ def explained(
     """Print what happens to every attribute under a profile, and why."""
     from leadglass.deid.explain import explain, find  # with the dictionary: not for `--help`
 
-    one = chosen(profile, profiles)
+    one = chosen(profile, profiles or _folder(config))
     lines = explain(one)
     if attribute is not None:
         found = find(lines, attribute)
