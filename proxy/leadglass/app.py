@@ -19,6 +19,7 @@ from leadglass.access.live import Live
 from leadglass.access.people import Browsers
 from leadglass.access.pipeline import AccessPipeline
 from leadglass.access.rates import RateLimit, Strangers
+from leadglass.access.reidentify import Reidentify
 from leadglass.access.services import Services
 from leadglass.access.signals import Signals
 from leadglass.access.why import Why
@@ -37,6 +38,7 @@ from leadglass.gateways.control.admin.projects import ProjectDesk
 from leadglass.gateways.control.metrics import TcpServer, metrics_app
 from leadglass.gateways.control.peer import PeerSeal
 from leadglass.gateways.control.public.app import public_app
+from leadglass.gateways.control.public.confirming import Confirming
 from leadglass.gateways.control.public.people import People
 from leadglass.gateways.control.public.signals import Receiver
 from leadglass.gateways.control.public.urgent import Urgent
@@ -118,6 +120,7 @@ class Gateway:
         self._control: ControlDoor
         self._glass: BreakGlass
         self._why: Why
+        self._reidentify: Reidentify
 
     @classmethod
     async def open(
@@ -191,7 +194,8 @@ class Gateway:
         self._glass = BreakGlass(self.browsers.sessions, self.policy, self._clock)
         self._why = Why(self.policy, self._clock)
         urgent = Urgent(self.browsers.emergency, self._glass, self._why)
-        people = People(self.browsers.sign_in, self.browsers.proving, urgent)
+        self._reidentify = Reidentify(self.projects, lambda: self.pipeline.services, self.audit)
+        people = People(self.browsers.sign_in, self.browsers.proving, urgent, Confirming(self._reidentify))
         receiver = Receiver(self.signals)
         public = UnixServer(public_app(self.devices, seal, self.audit, self._keys, people, receiver), socket)
         await public.start()
@@ -217,7 +221,8 @@ class Gateway:
             "projects": self.projects.rotate_seal,
         }
         app = admin_app(
-            self.devices, self.revocations, self.browsers, self.audit, ProjectDesk(self.projects, lambda: self.parts.lenses),
+            self.devices, self.revocations, self.browsers, self.audit,
+            ProjectDesk(self.projects, self._reidentify, lambda: self.parts.lenses),
             reload=self.reload, status=self.status, rotations=rotations,
         )  # fmt: skip
         admin = UnixServer(app, settings.admin.unix)

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from leadglass.access import reidentify
 from leadglass.codec.routes import rows
 from leadglass.model.errors import ConfigurationError
 from leadglass.policy import tables
@@ -126,7 +127,7 @@ def test_every_required_check_says_what_to_do(shipped: PolicySet) -> None:
 
 
 def test_granted_transactions_are_routes(shipped: PolicySet) -> None:
-    known = {route.transaction for route in rows.ROUTES}
+    known = {route.transaction for route in rows.ROUTES} | {reidentify.ACTION.transaction}
     roles = _table(shipped, "roles")
     patterns = [*roles["transactions"]]
     patterns += [

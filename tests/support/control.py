@@ -10,25 +10,32 @@ import orjson
 
 from leadglass.access.glass import BreakGlass
 from leadglass.access.people import Browsers
+from leadglass.access.reidentify import Reidentify
+from leadglass.access.services import Services
 from leadglass.access.signals import Signals
 from leadglass.access.why import Why
 from leadglass.gateways.control.admin.app import admin_app
 from leadglass.gateways.control.admin.projects import ProjectDesk
 from leadglass.gateways.control.peer import PeerSeal
 from leadglass.gateways.control.public.app import public_app
+from leadglass.gateways.control.public.confirming import Confirming
 from leadglass.gateways.control.public.people import People
 from leadglass.gateways.control.public.signals import Receiver
 from leadglass.gateways.control.public.urgent import Urgent
 from leadglass.gateways.control.relay import ControlRelay
 from leadglass.gateways.control.sockets import UnixServer
+from leadglass.hazmat.aead import Box
+from leadglass.hazmat.mac import new_key
 from leadglass.identity.identity import Identity
 from leadglass.identity.providers import Providers
 from leadglass.identity.settings import IdentitySettings
 from leadglass.identity.transmitters import Transmitters
 from leadglass.model.control import PeerFacts
-from leadglass.model.errors import ConfigurationError
+from leadglass.model.errors import ConfigurationError, refuse
 from leadglass.model.permit import ControlReply
+from leadglass.model.reasons import Code
 from leadglass.model.request import CleanRequest, Headers
+from leadglass.projects.keys import Keys
 from leadglass.projects.projects import Projects
 from leadglass.signals.standing import Standings
 from leadglass.tasks import Tasks
@@ -97,11 +104,20 @@ async def open_receiver(site: Site, browsers: Browsers) -> Receiver:
     return Receiver(Signals(lambda: transmitters, standings, browsers.sessions, site.devices.registry, site.epochs))
 
 
-def people(site: Site, browsers: Browsers) -> People:
+def people(site: Site, browsers: Browsers, reidentify: Reidentify | None = None) -> People:
     """Return what browsers reach, under the shipped policy."""
+    if reidentify is None:
+        keys = Keys(Box(new_key()), Path())
+        projects = Projects(site.store, keys, site.events, site.clock, site.epochs)
+        reidentify = Reidentify(projects, no_services, site.events)
     judge = policy(site.clock, site.epochs)
     glass, why = BreakGlass(browsers.sessions, judge, site.clock), Why(judge, site.clock)
-    return People(browsers.sign_in, browsers.proving, Urgent(browsers.emergency, glass, why))
+    return People(browsers.sign_in, browsers.proving, Urgent(browsers.emergency, glass, why), Confirming(reidentify))
+
+
+def no_services() -> Services:
+    """Stand for a gateway that serves nobody."""
+    raise refuse(Code.USER_UNAUTHENTICATED)
 
 
 @asynccontextmanager
@@ -122,6 +138,7 @@ async def control_site(folder: Path) -> AsyncIterator[Control]:
         tasks = Tasks()
         browsers = await open_browsers(site, folder, tasks)
         projects = await Projects.open(site.store, folder, site.events, clock=site.clock, epochs=site.epochs)
+        reidentify = Reidentify(projects, no_services, site.events)
         public, admin = folder / "run" / "public.sock", folder / "admin.sock"
         servers = [
             UnixServer(
@@ -130,7 +147,7 @@ async def control_site(folder: Path) -> AsyncIterator[Control]:
                     seal,
                     site.events,
                     lambda: [{"kty": "OKP", "kid": "record"}],
-                    people(site, browsers),
+                    people(site, browsers, reidentify),
                     await open_receiver(site, browsers),
                 ),
                 public,
@@ -141,7 +158,7 @@ async def control_site(folder: Path) -> AsyncIterator[Control]:
                     site.revocations,
                     browsers,
                     site.events,
-                    ProjectDesk(projects, lambda: ("basic", "research")),
+                    ProjectDesk(projects, reidentify, lambda: ("basic", "research")),
                     reload=reload,
                     status=lambda: {"version": "0.1.0"},
                     rotations={"record": rotate_record},

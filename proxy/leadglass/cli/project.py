@@ -1,6 +1,7 @@
 """`leadglass project`: projects, whose people see the archive under pseudonyms. Speaks to the running gateway."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from leadglass.cli.admin import asked, put, settings_of
 from leadglass.cli.audit import printable
 from leadglass.cli.tables import print_whole
 from leadglass.cli.voice import Exit, fail
-from leadglass.limits import PROJECT_TITLE_CHARS
+from leadglass.limits import BREAK_GLASS_CHARS, PROJECT_TITLE_CHARS, REIDENTIFY_SECONDS
 from leadglass.model.project import NAME
 
 app = typer.Typer(help="Projects, whose people see the archive under pseudonyms.", no_args_is_help=True)
@@ -20,6 +21,8 @@ Config = Annotated[Path, typer.Option("-c", "--config", help="The configuration;
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the project: a-z, 0-9 and dashes.")]
 _CONFIG = Path("leadglass.yaml")
+_LOOK_SECONDS = 1.0
+_OVER = frozenset({"confirmed", "refused"})
 
 
 @app.callback()
@@ -73,7 +76,7 @@ def list_projects(config: Config = _CONFIG, *, json: Json = False) -> None:
 def rotate(name: Name, config: Config = _CONFIG, *, json: Json = False) -> None:
     """Give a project a new key: everybody and everything in it has other pseudonyms from now on.
 
-    Those of before open nothing any more. Who they stand for can still be asked.
+    Those of before open nothing any more. Who they stand for can still be asked (`leadglass project reidentify`).
     """
     said = asked(settings_of(config), "POST", f"/projects/{checked(name)}/rotate")
     if json:
@@ -121,3 +124,42 @@ def close(
         sys.stdout.write(
             "its keys and mappings are destroyed here; backups made before still hold them: destroy those too\n"
         )
+
+
+@app.command()
+def reidentify(
+    pseudonym: Annotated[
+        str, typer.Argument(help="A UID, PatientID or accession number as people of the project see it.")
+    ],
+    project: Annotated[str, typer.Option(metavar="NAME", help="Name of the project.")],
+    reason: Annotated[str, typer.Option(help="Why; whoever confirms it sees it, and it goes to the record.")],
+    config: Config = _CONFIG,
+    *,
+    json: Json = False,
+) -> None:
+    """Ask who a pseudonym stands for. A person has to confirm it in a browser, freshly signed in with a second factor.
+
+    Policy says who may (the role `privacy-officer`, as shipped). The record has who asked, who confirmed, why and which
+    pseudonym, and never the answer.
+    """
+    if not (0 < len(reason.strip()) <= BREAK_GLASS_CHARS and reason.isprintable()):
+        fail("that is no reason", f"at most {BREAK_GLASS_CHARS} printable characters", Exit.USAGE)
+    settings = settings_of(config)
+    form = {"pseudonym": pseudonym, "reason": reason}
+    asking = asked(settings, "POST", f"/projects/{checked(project)}/reidentify", form)
+    sys.stderr.write(
+        f"to be confirmed within {REIDENTIFY_SECONDS / 60:.0f} minutes, by a person who may, at\n"
+        f"    {settings.public_url[0]}{asking['confirm']}\nwaiting...\n"
+    )
+    while (said := asked(settings, "GET", f"/reidentifications/{asking['request']}"))["state"] not in _OVER:
+        time.sleep(_LOOK_SECONDS)
+    if said["state"] == "refused":
+        fail("whoever was asked to confirm it refused", "it is recorded", Exit.NO)
+    if json:
+        put(said["found"])
+    elif not said["found"]:
+        fail("nobody: it was never shown, or its key is gone", "is it spelt rightly, and of this project?", Exit.NO)
+    else:
+        for one in said["found"]:
+            issuer = f" (issuer {printable(one['issuer'])})" if "issuer" in one else ""
+            sys.stdout.write(f"{one['kind']}: {printable(one['original'])}{issuer}\n")

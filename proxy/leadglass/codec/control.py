@@ -10,6 +10,7 @@ PREFIX: Final = "/.leadglass/"
 DEVICE: Final = "/.leadglass/v1/session/device"  # where the device of a browser's session is proven
 EMERGENCY: Final = "/.leadglass/v1/emergency"
 BREAK_GLASS: Final = "/.leadglass/v1/break-glass"
+REIDENTIFY: Final = "/.leadglass/v1/reidentify"
 WHY: Final = "/.leadglass/v1/why"
 
 
@@ -71,6 +72,8 @@ ROUTES: Final = (
     ControlRoute(EMERGENCY, "POST", Needs.NOTHING, browser=True),  # the code is the credential
     ControlRoute(BREAK_GLASS, "GET", Needs.NOTHING, browser=True),
     ControlRoute(BREAK_GLASS, "POST", Needs.NOTHING, browser=True),
+    ControlRoute(REIDENTIFY, "GET", Needs.NOTHING, browser=True),
+    ControlRoute(REIDENTIFY, "POST", Needs.NOTHING, browser=True),
     ControlRoute(WHY, "GET", Needs.NOTHING, browser=True, waits=True),
     ControlRoute(  # the logout token is the credential
         "/.leadglass/v1/backchannel-logout", "POST", Needs.NOTHING, waits=True

@@ -49,6 +49,7 @@ class Code(StrEnum):
     PROJECT_UNKNOWN = "project-unknown"
     PROJECT_CLOSED = "project-closed"
     PROFILE_UNKNOWN = "profile-unknown"
+    REIDENTIFICATION_UNKNOWN = "reidentification-unknown"
     PART_MISMATCH = "part-mismatch"
     STORE_UNREADABLE = "store-unreadable"
     DEID_UNREADABLE = "deid-unreadable"

@@ -70,6 +70,13 @@ VIEWS: Final = (
         "Ask for rendered pictures as image/jpeg or image/png.",
     ),
     Reason(
+        Code.REIDENTIFICATION_UNKNOWN,
+        404,
+        "Nothing to confirm",
+        "There is no such question, or it was answered, or its time is over.",
+        "Let whoever asks ask again.",
+    ),
+    Reason(
         Code.PIXELS_AT_RISK,
         403,
         "The pixels may show who the patient is",

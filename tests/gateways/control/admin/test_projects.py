@@ -48,11 +48,24 @@ async def test_one_is_made_rotated_closed_and_destroyed(control: Control) -> Non
         ("/projects/lung/close", {"destroy": 1}, 400),
         ("/projects/lung/close", {"destroy": True}, 404),
         ("/projects/lung/rotate", None, 404),
+        ("/projects/lung/reidentify", {"pseudonym": "Doe^John", "reason": "why"}, 400),
+        ("/projects/lung/reidentify", {"pseudonym": "0123456789ABCDEF", "reason": " "}, 400),
+        ("/projects/lung/reidentify", {"pseudonym": "0123456789ABCDEF", "reason": "why"}, 404),
     ],
-    ids=range(9),
+    ids=range(12),
 )
 async def test_what_cannot_be_done_is_said(control: Control, path: str, form: object, wanted: int) -> None:
     status, told = await ask(control, "POST", path, form)
     assert status == wanted
     assert told["detail"]
+    assert control.site.events.lines == []
+
+
+async def test_nobody_is_asked_for_whom_nobody_can_tell(control: Control) -> None:
+    await ask(control, "POST", "/projects", LUNG)
+    await ask(control, "POST", "/projects/lung/close", {"destroy": True})
+    control.site.events.lines.clear()
+    form = {"pseudonym": "0123456789ABCDEF", "reason": "why"}
+    status, told = await ask(control, "POST", "/projects/lung/reidentify", form)
+    assert (status, told["title"]) == (409, "Nobody can tell")
     assert control.site.events.lines == []

@@ -20,7 +20,15 @@ from support.device import ADMIN, ISSUER, Agent, Key, peer
 DOCS = Path(__file__).parents[4] / "docs"
 PAGE = "".join(
     (DOCS / page).read_text(encoding="utf-8")
-    for page in ("device-protocol.md", "sign-in.md", "signals.md", "emergency.md", "break-glass.md", "explain.md")
+    for page in (
+        "device-protocol.md",
+        "sign-in.md",
+        "signals.md",
+        "emergency.md",
+        "break-glass.md",
+        "explain.md",
+        "projects.md",
+    )
 )
 
 

@@ -30,6 +30,7 @@ untied if {
 		"hanging-protocols",
 		"implant-templates",
 		"inventories",
+		"project",
 		"server",
 		"workitem",
 	}

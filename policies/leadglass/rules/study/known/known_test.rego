@@ -32,6 +32,7 @@ test_what_is_about_studies_names_one if {
 	denied({"studies": [], "action": {"name": "search", "transaction": "qido-rs.studies"}}) == set()
 	denied({"studies": [], "resource": {"type": "unheard-of"}}) == {{"code": "study-unknown"}}
 	denied({"studies": [], "resource": {"type": "server"}}) == set()
+	denied({"studies": [], "resource": {"type": "project"}, "action": {"name": "export", "transaction": "project.reidentify"}}) == set()
 }
 
 workitem(roles, studies) := {

@@ -1,4 +1,4 @@
-"""Projects on the admin socket: made, listed, given new keys, closed."""
+"""Projects on the admin socket: made, listed, given new keys, closed; and who a pseudonym stands for."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, TypeAlias
@@ -6,11 +6,13 @@ from typing import Final, TypeAlias
 from aiohttp import web
 
 from leadglass.access.emergency import words
+from leadglass.access.reidentify import Reidentify, is_pseudonym
 from leadglass.clock import rfc3339
+from leadglass.codec.control import REIDENTIFY
 from leadglass.devices.forms import Malformed, members, text
 from leadglass.devices.inventory import By
 from leadglass.gateways.control.problems import fault, reply
-from leadglass.limits import PROJECT_TITLE_CHARS
+from leadglass.limits import PROJECT_TITLE_CHARS, UID_CHARS
 from leadglass.model.project import NAME, Project
 from leadglass.projects.projects import Projects
 
@@ -22,8 +24,10 @@ _NAME_CHARS: Final = 64
 class ProjectDesk:
     """The endpoints. `profiles` names those that can be shown; it may say None while none are loaded."""
 
-    def __init__(self, projects: Projects, profiles: Callable[[], Collection[str] | None]) -> None:
-        self._projects, self._profiles = projects, profiles
+    def __init__(
+        self, projects: Projects, reidentify: Reidentify, profiles: Callable[[], Collection[str] | None]
+    ) -> None:
+        self._projects, self._reidentify, self._profiles = projects, reidentify, profiles
 
     def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         """Return method and path -> endpoint."""
@@ -32,6 +36,8 @@ class ProjectDesk:
             ("GET", "/projects"): self.list,
             ("POST", "/projects/{name}/rotate"): self.rotate,
             ("POST", "/projects/{name}/close"): self.close,
+            ("POST", "/projects/{name}/reidentify"): self.ask,
+            ("GET", "/reidentifications/{id}"): self.answer,
         }
 
     async def create(self, request: web.Request, by: By) -> web.Response:
@@ -64,6 +70,28 @@ class ProjectDesk:
             raise Malformed("destroy")
         act = self._projects.destroy if form["destroy"] else self._projects.close
         return _told(await act(request.match_info["name"], by))
+
+    async def ask(self, request: web.Request, by: By) -> web.Response:
+        """Ask who a pseudonym stands for; a person has to confirm it."""
+        form = members(await request.read(), frozenset({"pseudonym", "reason"}))
+        pseudonym, reason = text(form, "pseudonym", UID_CHARS), words(text(form, "reason"))
+        if reason is None or not is_pseudonym(pseudonym):
+            raise Malformed("reason, or no pseudonym")
+        project = self._projects.one(request.match_info["name"])
+        if project is None:
+            return _told(None)
+        if project.destroyed is not None:
+            return fault(409, "Nobody can tell", "the keys of this project were destroyed", "nothing brings them back")
+        asked = await self._reidentify.ask(project.name, pseudonym, reason, by)
+        path = f"{REIDENTIFY}?request={asked.id}"
+        return reply({"request": asked.id, "confirm": path, "ends": rfc3339(asked.ends)}, 201)
+
+    async def answer(self, request: web.Request, by: By) -> web.Response:
+        """Tell how it stands, and once, when somebody has confirmed it, who it is."""
+        asked = self._reidentify.answer(request.match_info["id"], by)
+        if asked is None:
+            return fault(404, "No such question", "nobody confirmed it in time", "ask again")
+        return reply({"state": asked.state, "found": asked.found})
 
 
 def _told(project: Project | None) -> web.Response:

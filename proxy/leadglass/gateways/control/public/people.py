@@ -15,6 +15,7 @@ from leadglass.access.proving import Proving
 from leadglass.access.signin import BASE, LOGIN, SignIn, Turn
 from leadglass.codec.control import BREAK_GLASS
 from leadglass.gateways.control.problems import problem, reply, tell
+from leadglass.gateways.control.public.confirming import Confirming
 from leadglass.gateways.control.public.device import SCRIPT, DevicePage, checked
 from leadglass.gateways.control.public.pages import form_of, go_to, page
 from leadglass.gateways.control.public.urgent import Urgent
@@ -33,9 +34,9 @@ _LOGOUT: Final = BASE + "logout"
 class People:
     """The endpoints."""
 
-    def __init__(self, sign_in: SignIn, proving: Proving, urgent: Urgent) -> None:
+    def __init__(self, sign_in: SignIn, proving: Proving, urgent: Urgent, confirming: Confirming) -> None:
         self._sign_in, self.proving, self._device = sign_in, proving, DevicePage(proving)
-        self._urgent = urgent
+        self._urgent, self._confirming = urgent, confirming
 
     def endpoints(self) -> Mapping[tuple[str, str], Answer]:
         """Return method and path -> endpoint."""
@@ -49,6 +50,7 @@ class People:
             ("POST", BASE + "backchannel-logout"): self.backchannel,
             **self._device.endpoints(),
             **self._urgent.endpoints(),
+            **self._confirming.endpoints(),
         }
 
     async def login(self, peer: PeerFacts, _request: web.Request) -> web.Response:
