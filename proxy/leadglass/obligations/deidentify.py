@@ -156,11 +156,8 @@ class Deidentify(Treatment):
         if way == "picture":
             return await viewframes.rendered(content)
         if way in {"frames", "bulk"}:
-            asked = (
-                parse_content_type(match.ask.accept).parameters.get("transfer-syntax", "")
-                if "transfer-syntax" in match.ask.accept
-                else ""
-            )
+            # As codec.accept wrote it: the last parameter, a UID or a star, unquoted.
+            asked = match.ask.accept.partition("; transfer-syntax=")[2]
             made = viewframes.frames(content, self._header, self._regions, asked)
         else:
             made = await self._attributes(view, content, occasion, way)
