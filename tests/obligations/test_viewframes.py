@@ -112,3 +112,15 @@ async def test_rendered_pictures() -> None:
         with pytest.raises(Refusal) as caught:
             await rendered(Content(parse_content_type("image/jpeg"), body(broken)))
         assert code(caught) == Code.UPSTREAM_INVALID
+
+
+@pytest.mark.parametrize(("signed", "left"), [(0, 0x0FFF), (1, 0xFFFF), (None, 0xFFFF)])
+@pytest.mark.parametrize("regions", [(), REGIONS])
+async def test_bits_that_are_none_of_a_value_do_not_leave(
+    signed: int | None, left: int, regions: tuple[Region, ...]
+) -> None:
+    header = Header("1.2", rows=4, columns=4, samples=1, bits_allocated=16, bits_stored=12, high_bit=11, signed=signed)
+    content = Content(parse_content_type(OCTETS), body(parts("application/octet-stream", b"\xff" * 32)))
+    told = b"".join([piece async for piece in frames(content, header, regions, "").body])
+    black = bytes(8) if regions else b""
+    assert black + left.to_bytes(2, "little") * (12 if regions else 16) in told

@@ -138,6 +138,16 @@ class NativePixels:
         raise unchangeable("it is compressed, and its transfer syntax says that it is not")
 
 
+def has_unused(header: Header) -> bool:
+    """Return whether samples have bits that are none of their value and that have to be nothing.
+
+    Of signed ones those bits repeat the sign, in one archive and not in the next: where nothing says that an overlay lies there,
+    they are left alone.
+    """
+    allocated, stored = header.bits_allocated, header.bits_stored
+    return header.signed == 0 and None not in {allocated, stored, header.high_bit} and allocated != stored
+
+
 class UsedBits:
     """A `PixelFilter` that clears the bits of each sample that are none of its value, before another filter, if there is one.
 
@@ -159,12 +169,12 @@ class UsedBits:
 
     def native(self, data: bytes) -> bytes:
         """Return the next bytes, as many as were given."""
-        size = len(self._keep)
-        phase = self._at % size
-        keep = (self._keep * (len(data) // size + 2))[phase : phase + len(data)]
+        import numpy as np  # takes time to import, and the command line imports this for other things
+
+        phase = self._at % len(self._keep)
         self._at += len(data)
-        # As integers as long as the piece: one operation in C, wherever the piece begins.
-        cleared = (int.from_bytes(data, "little") & int.from_bytes(keep, "little")).to_bytes(len(data), "little")
+        keep = np.resize(np.frombuffer(self._keep[phase:] + self._keep[:phase], np.uint8), len(data))
+        cleared = (np.frombuffer(data, np.uint8) & keep).tobytes()
         return cleared if self._then is None else self._then.native(cleared)
 
     def frame(self, data: bytes) -> bytes:

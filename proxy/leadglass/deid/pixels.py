@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from leadglass.deid.instance import Header, PixelFilter
 from leadglass.deid.masks import Masks
-from leadglass.deid.native import BYTE, Layout, NativePixels, unchangeable
+from leadglass.deid.native import BYTE, Layout, NativePixels, UsedBits, has_unused, unchangeable
 from leadglass.deid.risk import Judgement, PixelSettings, Region, judge
 
 _NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"})
@@ -63,4 +63,5 @@ def masked_frame(header: Header, regions: Sequence[Region], transfer_syntax: str
         size = Layout(one).frame_bits
     if not 0 <= len(data) * BYTE - size < 2 * BYTE:
         raise unchangeable("a frame is not of the size that its header says")
-    return _filter(one, regions).native(data)
+    filter_ = _filter(one, regions)
+    return (UsedBits(one, filter_) if has_unused(one) else filter_).native(data)

@@ -6,6 +6,7 @@ proven. What is compressed in a way that cannot be cleaned does not leave.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -16,6 +17,7 @@ from leadglass.codec.multipart import ContentType, Parser, PartBegin, PartData, 
 from leadglass.codec.picture import Cleaner, PictureError
 from leadglass.codec.uid import is_uid
 from leadglass.deid.instance import Header
+from leadglass.deid.native import UsedBits, has_unused
 from leadglass.deid.pixels import masked_frame
 from leadglass.deid.risk import Region
 from leadglass.limits import FRAMES_LISTED, PICTURE_BYTES, PIXEL_FRAME_BYTES
@@ -84,6 +86,19 @@ class _Masked:
         return await asyncio.to_thread(self._paint, bytes(self._held))
 
 
+class _Used:
+    """Passes native pixels less the bits that are none of their value."""
+
+    def __init__(self, header: Header) -> None:
+        self._bits = UsedBits(replace(header, transfer_syntax=_NATIVE_SYNTAX))
+
+    async def feed(self, data: bytes) -> bytes:
+        return self._bits.native(data)
+
+    async def finish(self) -> bytes:
+        return b""
+
+
 def _form(kind: ContentType, asked: str) -> tuple[str, str]:
     """Return the media type and the transfer syntax of a part, empty when native. Raises UpstreamBroken.
 
@@ -136,6 +151,8 @@ def _kind(media: str, syntax: str) -> ContentType:
 def _picture(media: str, syntax: str, header: Header | None, regions: tuple[Region, ...]) -> _Picture:
     if regions and header is not None:
         return _Masked(header, regions, syntax)
+    if not syntax and header is not None and has_unused(header):
+        return _Used(header)
     return _Cleaned(_cleaner(media, syntax))
 
 
