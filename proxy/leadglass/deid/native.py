@@ -171,9 +171,10 @@ class UsedBits:
         """Return the next bytes, as many as were given."""
         import numpy as np  # takes time to import, and the command line imports this for other things
 
-        phase = self._at % len(self._keep)
+        size = len(self._keep)
+        phase = self._at % size
         self._at += len(data)
-        keep = np.resize(np.frombuffer(self._keep[phase:] + self._keep[:phase], np.uint8), len(data))
+        keep = np.frombuffer((self._keep * (len(data) // size + 2))[phase : phase + len(data)], np.uint8)
         cleared = (np.frombuffer(data, np.uint8) & keep).tobytes()
         return cleared if self._then is None else self._then.native(cleared)
 
