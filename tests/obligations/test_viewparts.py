@@ -6,16 +6,19 @@ import pytest
 
 from leadglass.codec.multipart import Writer
 from leadglass.deid.known import Known
-from leadglass.model.errors import Refusal, UpstreamBroken
+from leadglass.model.errors import Cut, Refusal, UpstreamBroken
 from leadglass.model.facts import Study
 from leadglass.model.reasons import Code
 from leadglass.obligations.viewparts import alone, several
 from support.gateway import CT, US
 from support.matches import code
+from support.studies import US_IMAGE, instance
 from support.views import looking
 
 STUDY = Study(CT.uid, patient_id="P001")
-GOOD, RISKY = CT.instances[0].part10, US.instances[0].part10
+GOOD = CT.instances[0].part10
+RISKY = instance(study=CT.uid, series=f"{CT.uid}.7", sop=f"{CT.uid}.7.1", sop_class=US_IMAGE, modality="US")
+FOREIGN = US.instances[0].part10
 
 
 async def body(data: bytes, step: int = 7_000) -> AsyncIterator[bytes]:
@@ -59,6 +62,20 @@ async def test_what_is_refused(data: bytes, one: bool, said: Code) -> None:  # n
     with pytest.raises(Refusal) as caught:
         await taken(data, one=one)
     assert code(caught) == said
+
+
+async def test_instances_of_others_end_the_reply_before_a_byte_of_theirs() -> None:
+    with pytest.raises(Cut):
+        await taken(parts(FOREIGN))
+    view, _ = looking(f"/dicom-web/studies/{CT.uid}", STUDY)
+    made = b""
+    with pytest.raises(Cut):
+        async for piece in several(
+            view, view.values(STUDY, Known()), body(parts(GOOD, FOREIGN)), "bb", Writer("application/dicom"), one=False
+        ):
+            made += piece
+    assert made.count(b"DICM") == 1
+    assert b"P003" not in made
 
 
 async def test_a_body_that_does_not_end() -> None:

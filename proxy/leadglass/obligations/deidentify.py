@@ -62,6 +62,7 @@ class Deidentify(Treatment):
     name: ClassVar[str] = DEIDENTIFY
     schema: ClassVar[type[Params]] = DeidentifyParams
     changes: ClassVar[bool] = True
+    guards: ClassVar[bool] = True
 
     def __init__(self, params: Params) -> None:
         super().__init__(params)

@@ -184,7 +184,8 @@ class Plan:
             reply.abort()
             return Sealed(reply.status, (), b"", 0)
         kind, name, packed = self._form(reply)
-        body = GuardedReply(reply, PartGuard(self._match.resource, kind.boundary)) if name in _GUARDED else reply
+        guarded = name in _GUARDED and not any(treatment.guards for treatment in self._changing)
+        body = GuardedReply(reply, PartGuard(self._match.resource, kind.boundary)) if guarded else reply
         content = Content(kind, inflated(reply) if packed else body.chunks())
         for treatment in self._changing:
             content = await treatment.content(content, self._occasion)

@@ -51,12 +51,14 @@ class Params(BaseModel):
 class Treatment(ABC):
     """Base of the obligations. One object is one obligation of one decision.
 
-    `changes` says that it changes bytes of replies that are relayed: `content` is then called for each of them.
+    `changes` says that it changes bytes of replies that are relayed: `content` is then called for each of them. `guards`
+    says that it makes sure itself that instances are those asked for, as it reads them anyway.
     """
 
     name: ClassVar[str]
     schema: ClassVar[type[Params]]
     changes: ClassVar[bool] = False
+    guards: ClassVar[bool] = False
 
     def __init__(self, params: Params) -> None:
         self.params = params

@@ -1,11 +1,12 @@
 """Instances as a view shows them: each part rewritten while it streams, under a boundary of our own and no field of the archive's.
 
-The archive's parts have been through the guard before (`part_guard`): they are what was asked for. An instance that is not in
-the view is left out before a byte of it has left; whatever cannot be read ends the reply.
+Before a byte of an instance leaves, its UIDs are held to what was asked for (`part-mismatch`, as `part_guard` does for all
+others), and one that is not in the view is left out. Whatever cannot be read ends the reply.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from typing import Final
 
 from leadglass.codec.multipart import Parser, PartBegin, PartData, Writer, parse_content_type
 from leadglass.codec.uid import is_uid
@@ -13,12 +14,13 @@ from leadglass.deid.instance import Header, PixelFilter
 from leadglass.deid.native import NativePixels
 from leadglass.deid.part10 import Part10Rewriter
 from leadglass.deid.values import Values
-from leadglass.limits import RETRIEVED_PARTS
-from leadglass.model.errors import Refusal, UpstreamBroken, refuse
+from leadglass.limits import KIB, RETRIEVED_PARTS
+from leadglass.model.errors import Cut, Refusal, UpstreamBroken, refuse
 from leadglass.model.reasons import Code
 from leadglass.obligations.view import View
 
-DICOM = "application/dicom"
+DICOM: Final = "application/dicom"
+_SMALL: Final = 8 * KIB
 
 
 class _Instance:
@@ -32,6 +34,13 @@ class _Instance:
         self.gone: Refusal | None = None
 
     def _pixels(self, header: Header) -> PixelFilter | None:
+        wanted = self._view.occasion.match.resource
+        if (
+            header.study_uid != wanted.study_uid
+            or header.series_uid != (wanted.series_uid or header.series_uid)
+            or header.sop_instance_uid != (wanted.instance_uid or header.sop_instance_uid)
+        ):
+            raise Cut(Code.PART_MISMATCH, "the archive returned another instance than was asked for")
         self._filter = self._view.lens.pixels(header)
         return self._filter
 
@@ -62,12 +71,29 @@ class _Instance:
         await self._view.keep()
         if any(out):
             self._left = True
-        return out
+        return joined(out)
 
     def _leave_out(self, refusal: Refusal) -> None:
         if self._left or refusal.causes[0].reason.code != Code.PIXELS_AT_RISK:
             raise refusal
         self.gone = refusal
+
+
+def joined(pieces: list[bytes]) -> list[bytes]:
+    """Return pieces with small ones joined, since each costs a write: a header comes in some thirty."""
+    out: list[bytes] = []
+    few: list[bytes] = []
+    for piece in pieces:
+        if len(piece) < _SMALL:
+            few.append(piece)
+            continue
+        if few:
+            out.append(b"".join(few))
+            few = []
+        out.append(piece)
+    if few:
+        out.append(b"".join(few))
+    return [piece for piece in out if piece]
 
 
 async def alone(view: View, values: Values, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -107,10 +133,12 @@ async def several(
             else:
                 pieces = await instance.finish()
                 last, instance = instance.gone or last, None
-            for piece in filter(None, pieces):
+            for piece in pieces:
                 if not opening:  # with its first byte, so that of what is left out nothing is seen
                     opening, any_left = writer.part(fields), True
-                    yield opening
+                    yield opening + piece if len(piece) < _SMALL else opening
+                    if len(piece) < _SMALL:
+                        continue
                 yield piece
     parser.finish()
     if not any_left:
