@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
 from leadglass.codec.multipart import ContentType
@@ -73,7 +74,7 @@ class Means:
 NO_MEANS: Final = Means()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Occasion:
     """One request, as its treatments see it.
 
@@ -92,16 +93,26 @@ class Occasion:
     base: str = ""
     now: float = 0.0
 
+    @cached_property
+    def _studies(self) -> Mapping[str, tuple[int, Study]]:
+        studies = () if self.question is None else self.question.studies
+        return {study.study_uid: (at, study) for at, study in enumerate(studies)}
+
+    @cached_property
+    def _lacking(self) -> frozenset[str]:
+        return frozenset(() if self.question is None else self.question.missing)
+
     def study(self, uid: str | None) -> Study | None:
         """Return what is known of a study that was judged."""
-        studies = () if self.question is None else self.question.studies
-        return next((study for study in studies if study.study_uid == uid), None)
+        found = self._studies.get(uid or "")
+        return None if found is None else found[1]
 
     def told(self, study: Study, fact: str) -> bool:
         """Return whether a fact of a judged study could be had at all: one that is absent otherwise is nobody's."""
-        assert self.question is not None  # noqa: S101 - a study was judged
-        at = self.question.studies.index(study)
-        return not {f"studies[{at}]", f"studies[{at}].{fact}"} & set(self.question.missing)
+        if not self._lacking:
+            return True
+        at, _ = self._studies[study.study_uid]
+        return self._lacking.isdisjoint({f"studies[{at}]", f"studies[{at}].{fact}"})
 
 
 class Content(NamedTuple):
