@@ -81,11 +81,13 @@ NESTING_DEPTH: Final = 32  # JSON and sequence nesting
 
 # --- De-identification (PS3.15 Annex E) ----------------------------------------------------------------------------
 DEID_META_BYTES: Final = 64 * KIB  # preamble and file meta; with private information vendors stay below 4 KiB
+DEID_META_FORMS: Final = 256  # pairs of SOP class and transfer syntax remembered; an archive has some dozens
 DEID_VALUE_BYTES: Final = 16 * MIB  # one value that is read to be replaced; long reports have some 1 MiB
 DEID_HELD_BYTES: Final = 16 * MIB  # of what is rewritten, until group 0028 has passed; a CT holds back some 8 KiB
 DEID_FRAME_BYTES: Final = 256 * MIB  # one encapsulated frame that is to be masked; a 16-bit mammogram has 30 MiB
 DEID_INFLATED_BYTES: Final = 64 * MIB  # of a deflated data set, as where one is stored
 DEID_TABLE_BYTES: Final = 8 * MIB  # a table of the offsets of frames: 4 bytes each
+CHARACTER_SETS: Final = 256  # spellings remembered; archives have a dozen
 DEID_REMEMBERED: Final = 8_192  # elements made for one patient; a study of 2,000 slices makes some 6,000
 DEID_REMEMBERED_BYTES: Final = 96  # one of these; a UID with its head has at most 72
 

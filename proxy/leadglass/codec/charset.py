@@ -2,8 +2,11 @@
 
 import re
 import warnings
+from functools import lru_cache
 
 from pydicom.charset import decode_bytes, encode_string, python_encoding
+
+from leadglass.limits import CHARACTER_SETS
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DELIMITERS = {0x5C, 0x0D, 0x0A, 0x09, 0x0C}  # where ISO 2022 returns to the first set (PS3.5 section 6.1.2.5.3)
@@ -62,12 +65,13 @@ def is_known(character_set: bytes) -> bool:
         return False
 
 
-def _encodings(character_set: bytes) -> list[str]:
+@lru_cache(maxsize=CHARACTER_SETS)
+def _encodings(character_set: bytes) -> tuple[str, ...]:
     names = [part.strip(b" \0").decode("latin-1") for part in character_set.split(b"\\")]
     encodings = [python_encoding.get(name) for name in names]
     if None in encodings:
         raise ValueError("unknown character set")
-    return [encoding for encoding in encodings if encoding is not None]
+    return tuple(encoding for encoding in encodings if encoding is not None)
 
 
 def _decode(value: bytes, character_set: bytes) -> str:

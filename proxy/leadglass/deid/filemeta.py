@@ -3,12 +3,13 @@
 Of the file meta only what says how the file is written goes on. Who sent and received it, and private information, do not.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from leadglass.codec.uid import is_uid
 from leadglass.deid.forms import Form
 from leadglass.deid.refused import unreadable
-from leadglass.limits import DEID_META_BYTES
+from leadglass.limits import DEID_META_BYTES, DEID_META_FORMS
 
 IMPLEMENTATION: Final = "2.25.253113763639380831839373219939767433380"  # (0002,0012), by a UUID
 _VERSION_NAME: Final = b"LEADGLASS "
@@ -33,7 +34,7 @@ class FileMeta:
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes and return whether the file meta is whole."""
-        self._raw += data
+        self._raw = self._raw + data if self._raw else data
         begun = _PREAMBLE + len(_PREFIX)
         if len(self._raw) >= begun:
             if self._raw[_PREAMBLE:begun] != _PREFIX:
@@ -88,15 +89,18 @@ def _uid(elements: dict[int, bytes], tag: int) -> str:
     return text if is_uid(text) else ""
 
 
+@lru_cache(maxsize=DEID_META_FORMS)
+def _around(sop_class_uid: str, transfer_syntax: str) -> tuple[bytes, bytes]:
+    """Return the elements before the instance's UID, and those behind it."""
+    before = _FORM.element(0x00020001, b"OB", b"\0\1") + _FORM.written(_CLASS, b"UI", [sop_class_uid], b"")
+    behind = _FORM.written(_SYNTAX, b"UI", [transfer_syntax], b"") + _FORM.written(
+        0x00020012, b"UI", [IMPLEMENTATION], b""
+    )
+    return before, behind + _FORM.element(0x00020013, b"SH", _VERSION_NAME)
+
+
 def written(sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str) -> bytes:
     """Return preamble and file meta of the file that leaves."""
-    rest = _FORM.element(0x00020001, b"OB", b"\0\1")
-    for tag, uid in (
-        (_CLASS, sop_class_uid),
-        (_INSTANCE, sop_instance_uid),
-        (_SYNTAX, transfer_syntax),
-        (0x00020012, IMPLEMENTATION),
-    ):
-        rest += _FORM.written(tag, b"UI", [uid], b"")
-    rest += _FORM.element(0x00020013, b"SH", _VERSION_NAME)
+    before, behind = _around(sop_class_uid, transfer_syntax)
+    rest = before + _FORM.written(_INSTANCE, b"UI", [sop_instance_uid], b"") + behind
     return bytes(_PREAMBLE) + _PREFIX + _FORM.element(_LENGTH, b"UL", len(rest).to_bytes(4, "little")) + rest

@@ -44,6 +44,8 @@ class Form:
         """Reads group, number, VR and length of a short element."""
         self.unpack_bracket = struct.Struct(order + "HHI").unpack_from
         """Reads group, number and length of an item, a delimiter, or an element without VR."""
+        self.item = self.bracket(ITEM, UNDEFINED)
+        self.item_end, self.sequence_end = self.bracket(ITEM_END), self.bracket(SEQUENCE_END)
 
     def head(self, tag: int, vr: bytes, length: int) -> bytes:
         """Return tag, VR and length of an element."""
@@ -77,11 +79,8 @@ class Form:
         vr = element.vr.encode()
         if not element.items:
             return self.written(element.tag, vr, list(element.values), b"")
-        items = [
-            self.bracket(ITEM, UNDEFINED) + b"".join(map(self.added, item)) + self.bracket(ITEM_END)
-            for item in element.items
-        ]
-        return self.opened(element.tag, vr) + b"".join(items) + self.bracket(SEQUENCE_END)
+        items = [self.item + b"".join(map(self.added, item)) + self.item_end for item in element.items]
+        return self.opened(element.tag, vr) + b"".join(items) + self.sequence_end
 
     def _value(self, vr: bytes, values: list[str], character_set: bytes) -> bytes:
         if not any(values):

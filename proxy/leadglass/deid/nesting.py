@@ -81,9 +81,9 @@ class Nesting:
         while (end := self._frames[-1].end) is not None and self._base + at >= end:
             frame = self._frames.pop()
             if frame.holds is Holds.ELEMENTS:
-                self._out.append(frame.form.bracket(ITEM_END))
+                self._out.append(frame.form.item_end)
             elif frame.holds is Holds.ITEMS:
-                self._out.append(frame.form.bracket(SEQUENCE_END))
+                self._out.append(frame.form.sequence_end)
 
     def _head(self, data: bytes, at: int, frame: Frame) -> Head | None:
         """Read a head: tag, VR (UN where none is written), length, and the size of the head."""
@@ -124,7 +124,7 @@ class Nesting:
         items = frame.holds in {Holds.ITEMS, Holds.GONE_ITEMS}
         if tag == ITEM and items:
             if frame.holds is Holds.ITEMS:
-                self._out.append(frame.form.bracket(ITEM, UNDEFINED))
+                self._out.append(frame.form.item)
                 self._push(Holds.ELEMENTS, inside, length, frame, frame.look, frame.form)
             elif length == UNDEFINED:
                 self._push(Holds.GONE_ELEMENTS, inside, length, frame, frame.look, frame.form)
@@ -135,7 +135,7 @@ class Nesting:
             frame.end is None and not length and len(self._frames) > 1 and tag == (SEQUENCE_END if items else ITEM_END)
         ):
             if frame.holds in {Holds.ITEMS, Holds.ELEMENTS}:
-                self._out.append(frame.form.bracket(tag))
+                self._out.append(frame.form.sequence_end if items else frame.form.item_end)
             self._frames.pop()
         else:
             raise unreadable("stray item, delimiter or element in a sequence")
