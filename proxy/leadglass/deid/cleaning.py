@@ -10,19 +10,21 @@ from typing import Final
 from leadglass.deid.known import PIECE, RUN, Words, fold
 
 _MONTH: Final = "(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[^\\W\\d_]*"
-_SHAPES: Final = re.compile(
-    r"[^\s@<>]{1,64}@[\w.-]{1,255}"  # mail
-    r"|\b(?:https?|ftp|file)://\S+|\bwww\.\S+"
-    r"|\b(?:\d{1,3}\.){3}\d{1,3}\b"  # IP
+_MAIL: Final = re.compile(r"[^\s@<>]{1,64}@[\w.-]{1,255}")
+_WEB: Final = re.compile(r"\b(?:https?|ftp|file)://\S+|\bwww\.\S+", re.IGNORECASE)
+_TITLE: Final = re.compile(r"\b(?:dr|prof|mr|mrs|ms)\.\s+[^\W\d_]+", re.IGNORECASE)
+_MONTH_FIRST: Final = re.compile(rf"\b{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}\b", re.IGNORECASE)
+_NUMBERS: Final = re.compile(
+    r"(?=[\d(+])(?:"  # nothing else is tried where none can begin
+    r"\b(?:\d{1,3}\.){3}\d{1,3}\b"  # IP
     r"|(?<!\d)\d{4}[-./]\d{1,2}[-./]\d{1,2}(?!\d)|(?<!\d)\d{1,2}[-./]\d{1,2}[-./](?:\d{4}|\d{2})(?!\d)"  # dates
     rf"|\b\d{{1,2}}(?:\.|st|nd|rd|th)?[ -]{_MONTH}\.?,?[ -]?(?:\d{{4}}|\d{{2}})\b"
-    rf"|\b{_MONTH}\.? \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}\b"
     r"|\d{6,}"  # numbers of people, orders and dates
     r"|\+\d[\d ()/.-]{5,20}\d|(?<!\d)\(?\d{3}\)?[ /.-]\d{3}[ .-]\d{3,4}(?!\d)|(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"  # phone, SSN
-    r"|\b(?:dr|prof|mr|mrs|ms)\.\s+[^\W\d_]+",
+    r")",
     re.IGNORECASE,
 )
-_TELLING: Final = re.compile(r"[\d@.:]")  # every shape, age and ZIP code has one of these
+_DIGIT: Final = re.compile(r"\d")
 _AGE: Final = re.compile(
     r"(?<!\d)(\d{2,3})(?=[ -]?(?:y(?:ea)?rs?\b|y/?o\b|y\.o|Y\b|Jahre|ans\b|anni\b|años))", re.IGNORECASE
 )
@@ -47,13 +49,17 @@ def clean(text: str, words: Words, *, ages: bool, zips: bool) -> str:
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text).translate(_UNSEEN)
-    telling = _TELLING.search(text) is not None
-    if telling:
-        text = _SHAPES.sub(" ", text)
-    if ages and telling:
+    if "@" in text:
+        text = _MAIL.sub(" ", text)
+    if "." in text or ":" in text:
+        text = _TITLE.sub(" ", _WEB.sub(" ", text))
+    digits = _DIGIT.search(text) is not None
+    if digits:
+        text = _MONTH_FIRST.sub(" ", _NUMBERS.sub(" ", text))
+    if ages and digits:
         text = _AGE.sub(lambda found: "over 89" if int(found[1]) > _OLD else found[0], text)
     text = RUN.sub(lambda found: _run(found[0], words), text)
-    if zips and telling:
+    if zips and digits:
         text = _ZIP.sub(lambda found: zip3(found[1]), text)
     text = _GAPS.sub(" ", text).strip(_EDGES)
     return text if RUN.search(text) else ""

@@ -35,6 +35,7 @@ _PLACES: Final = frozenset(PLACES)
 _NAMES: Final = {f"{tag:08X}": tag for tag in (*PEOPLE, *PLACES)}
 _SPELT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "ß": "ss"})
 _PLAIN: Final = str.maketrans({"ı": "i", "ł": "l", "đ": "d", "ø": "o", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"})  # noqa: RUF001 - no accents to Unicode
+_DIGIT: Final = re.compile(r"\d")
 _GAP: Final = re.compile(r"[\s^=]+")
 _LONG: Final = 4  # a shorter word is found only where it stands alone
 _LONG_PLACE: Final = 8  # Mary, of St. Mary's, is in every primary and mammary
@@ -68,24 +69,34 @@ def _spellings(value: str) -> tuple[str, ...]:
     return composed, composed.casefold().translate(_SPELT)
 
 
+def _runs(part: str) -> list[str]:
+    if part.isascii() and part.isalnum():
+        return [part]  # it is in lower case
+    return [fold(run) for run in RUN.findall(part)]
+
+
 def _spelt(values: frozenset[str]) -> set[str]:
     """Return the words of values, in all the ways that they may be written."""
-    words: set[str] = set()
+    words: list[str] = []
     for value in values:
         for spelt in _spellings(value):
-            split = [list(map(fold, RUN.findall(part))) for part in _GAP.split(spelt)]
-            parts = ["".join(runs) for runs in split]
-            found = set(parts).union(*split)  # O'Brien is OBRIEN
-            if any(map(str.isdecimal, spelt)):
+            found: list[str] = []
+            parts: list[str] = []
+            for part in _GAP.split(spelt):
+                runs = _runs(part)
+                found += runs
+                parts.append("".join(runs))  # O'Brien is OBRIEN
+            found += parts
+            if _DIGIT.search(spelt):
                 numbers = [fold(piece) for piece in PIECE.findall(spelt)]  # letters apart from digits
-                found.update(numbers)
-                found.update(number.lstrip("0") for number in (*numbers, *parts) if number.startswith("0"))
+                found += numbers
+                found += [number.lstrip("0") for number in found if number.startswith("0")]
                 if "^" not in spelt:
-                    found = {one for one in found if len(one) > _INITIALS or not one.isalpha()}
+                    found = [one for one in found if len(one) > _INITIALS or not one.isalpha()]
             if len(parts) > 1:
-                found.add("".join(parts))
-                found.add("".join(reversed(parts)))
-            words |= found
+                found.append("".join(parts))
+                found.append("".join(reversed(parts)))
+            words += found
     return {word for word in words if len(word) > 1 or not word.isascii()}
 
 
