@@ -328,6 +328,9 @@ REIDENTIFY_SIGN_IN_SECONDS: Final = (
     600.0  # oldest sign-in of who confirms, whatever policy says; as for breaking the glass
 )
 PSEUDONYMS_REMEMBERED: Final = 100_000  # of all projects, some 400 bytes each; a CT of 600 slices has some 610
+PSEUDONYMS_OF_ONE: Final = (
+    20_000  # remembered while one reply is made, then forgotten and made again; as the rows of a study
+)
 PSEUDONYMS_UNKNOWN: Final = 10_000  # UIDs that were asked for, look like pseudonyms and are none
 PSEUDONYMS_AT_ONCE: Final = 500  # sealed and written before others have their turn, some 3 ms
 

@@ -4,6 +4,7 @@ import unicodedata
 
 import pytest
 
+from leadglass.deid import pseudonyms as module
 from leadglass.deid.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, UID, Made, Patient, Pseudonyms
 
 KEY = bytes(range(32))
@@ -95,6 +96,15 @@ def test_what_was_made_is_handed_over_once() -> None:
         Made(PATIENT_ID, patient, "4711", "hospital"),
     ]
     assert made.take() == []
+
+
+def test_what_is_remembered_is_bounded_and_made_again_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PSEUDONYMS_OF_ONE", 10)
+    made = pseudonyms()
+    first = [made.uid(f"1.2.{number}") for number in range(30)]
+    assert len(made._known) <= 10
+    assert [made.uid(f"1.2.{number}") for number in range(30)] == first
+    assert len(set(made.take())) == 30
 
 
 @pytest.mark.parametrize(("value", "moved"), DATES)

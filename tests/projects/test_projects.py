@@ -1,5 +1,6 @@
 """Projects: stable pseudonyms, mappings that open what they should and nothing else, keys that change and go."""
 
+import asyncio
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -240,3 +241,20 @@ async def test_there_is_room_for_so_many(desk: Desk, monkeypatch: pytest.MonkeyP
     await desk.made()
     with pytest.raises(Refusal, match="rate-limited"):
         await desk.made("heart")
+
+
+async def test_what_is_done_at_once_is_done_one_by_one(desk: Desk) -> None:
+    await desk.made("heart")
+    done = await asyncio.gather(
+        desk.projects.create("lung", "One", "basic", ADMIN),
+        desk.projects.create("lung", "Other", "basic", ADMIN),
+        desk.projects.rotate_seal(ADMIN),
+        desk.projects.create("knee", "Knee", "basic", ADMIN),
+        desk.projects.destroy("heart", ADMIN),
+        desk.projects.rotate("lung", ADMIN),
+        desk.projects.rotate_seal(ADMIN),
+    )
+    assert [one is None for one in done] == [False, True, False, False, False, False, False]
+    await desk.again()
+    assert (desk.projects.get("lung").generation, desk.projects.get("knee").generation) == (2, 1)
+    assert refused("heart", desk.projects) == "project-closed"

@@ -8,9 +8,10 @@ import datetime as dt
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from leadglass.hazmat.pseudonym import Pseudonymiser
+from leadglass.limits import PSEUDONYMS_OF_ONE
 
 UID: Final = "uid"
 PATIENT_ID: Final = "patient-id"
@@ -51,8 +52,7 @@ class Patient:
         return cls(plain(issuer or ""), identity, "" if identity else plain(study_uid))
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """A mapping that was made: `pseudonym` stands for `original`. `issuer` is that of a PatientID."""
 
     kind: str
@@ -108,6 +108,8 @@ class Pseudonyms:
         return self._patient_id
 
     def _put(self, kind: str, text: str, made: Made) -> str:
+        if len(self._known) >= PSEUDONYMS_OF_ONE:  # what is made again is the same, and is kept but once
+            self._known.clear()
         self._known[kind, text] = made.pseudonym
         self._made.append(made)
         return made.pseudonym
@@ -133,6 +135,6 @@ class Pseudonyms:
         return moved + (time or "") + (zone or "")
 
     def take(self) -> list[Made]:
-        """Return the mappings that were made since the last call. Each is returned once."""
+        """Return the mappings that were made since the last call."""
         made, self._made = self._made, []
         return made

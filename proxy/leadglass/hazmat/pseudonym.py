@@ -12,6 +12,7 @@ from leadglass.hazmat.mac import KEY_BYTES
 
 _DOMAIN: Final = b"leadglass-pseudonym-v1\0"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_KINDS: Final = 1_000  # beginnings remembered; a standard has some hundred identifiers
 _LENGTH: Final = struct.Struct(">I")
 _LETTERS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base32: no letter that is read as another
 _NAME: Final = 16  # letters, 80 bits: as many as an AccessionNumber may have (SH, PS3.5 section 6.2)
@@ -28,16 +29,23 @@ class Pseudonymiser:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
         self._key = key
+        self._kinds: dict[str, bytes] = {}
 
     def _digest(self, kind: str, *parts: str) -> bytes:
+        message = self._kinds.get(kind) or self._kind(kind)
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            message += _LENGTH.pack(len(data)) + data
+        return hmac.digest(self._key, message, "sha256")
+
+    def _kind(self, kind: str) -> bytes:
+        """Return how a message of that kind begins. Each part has its length: ("a", "bc") is not ("ab", "c")."""
         if not _KIND.fullmatch(kind):
             raise ValueError("no name of a kind")
-        message = bytearray(_DOMAIN)
-        for part in (kind, *parts):  # each with its length: ("a", "bc") is not ("ab", "c")
-            data = part.encode("utf-8", "surrogatepass")
-            message += _LENGTH.pack(len(data))
-            message += data
-        return hmac.digest(self._key, message, "sha256")
+        if len(self._kinds) >= _KINDS:
+            self._kinds.clear()
+        data = kind.encode("ascii")
+        return self._kinds.setdefault(kind, _DOMAIN + _LENGTH.pack(len(data)) + data)
 
     def uid(self, uid: str) -> str:
         """Return the UID that stands for `uid`: 2.25 and a UUID in decimal (PS3.5 section B.2)."""

@@ -5,6 +5,7 @@ because a restart must not forget. Whatever changes moves the epoch `config`, so
 judged again at once.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ class Projects:
         self._store, self._keys, self._events, self._clock, self._epochs = store, keys, events, clock, epochs
         self._mappings = Mappings(store, keys)
         self._held: dict[str, Project] = {}
+        self._acts = asyncio.Lock()  # what administrators do, one by one: no key is made while all are sealed anew
         metrics.PROJECTS.watch((), lambda: sum(project.state == "open" for project in self._held.values()))
 
     @classmethod
@@ -146,20 +148,21 @@ class Projects:
 
         Raises Refusal `rate-limited` beyond the bound on projects, `store-unavailable`, `audit-unavailable`.
         """
-        if name in self._held:
-            return None
-        if len(self._held) >= MOST:
-            raise refuse(Code.RATE_LIMITED, "too many projects")
-        made = Project(name, title, profile, self._clock.now(), str(by.get("user", "")), "open", 1)
-        async with self._store.transaction() as connection:
-            statement = insert(PROJECTS).values(**asdict(made))
-            await connection.execute(statement)
-            key = await self._keys.make(connection, name, 1, made.created)
-            told = {"project": name, "title": title, "profile": profile, "by": dict(by)}
-            await self._events.record_event("project-created", told)
-        self._keys.take_up(name, 1, key)
-        self._put(made)
-        return made
+        async with self._acts:
+            if name in self._held:
+                return None
+            if len(self._held) >= MOST:
+                raise refuse(Code.RATE_LIMITED, "too many projects")
+            made = Project(name, title, profile, self._clock.now(), str(by.get("user", "")), "open", 1)
+            async with self._store.transaction() as connection:
+                statement = insert(PROJECTS).values(**asdict(made))
+                await connection.execute(statement)
+                key = await self._keys.make(connection, name, 1, made.created)
+                told = {"project": name, "title": title, "profile": profile, "by": dict(by)}
+                await self._events.record_event("project-created", told)
+            self._keys.take_up(name, 1, key)
+            self._put(made)
+            return made
 
     async def rotate(self, name: str, by: By) -> Project | None:
         """Give an open project a new key; None when there is none of that name.
@@ -167,35 +170,37 @@ class Projects:
         Pseudonyms made before open nothing any more; who they stand for can still be asked. Raises as `create`, and Refusal
         `project-closed`.
         """
-        before = self._held.get(name)
-        if before is None:
-            return None
-        if before.state != "open":
-            raise refuse(Code.PROJECT_CLOSED, f"project {name}")
-        after = replace(before, generation=before.generation + 1)
-        async with self._store.transaction() as connection:
-            key = await self._keys.make(connection, name, after.generation, self._clock.now())
-            await connection.execute(_become(after))
-            told = {"project": name, "generation": after.generation, "by": dict(by)}
-            await self._events.record_event("project-rotated", told)
-        self._keys.take_up(name, after.generation, key)
-        self._put(after)
-        return after
+        async with self._acts:
+            before = self._held.get(name)
+            if before is None:
+                return None
+            if before.state != "open":
+                raise refuse(Code.PROJECT_CLOSED, f"project {name}")
+            after = replace(before, generation=before.generation + 1)
+            async with self._store.transaction() as connection:
+                key = await self._keys.make(connection, name, after.generation, self._clock.now())
+                await connection.execute(_become(after))
+                told = {"project": name, "generation": after.generation, "by": dict(by)}
+                await self._events.record_event("project-rotated", told)
+            self._keys.take_up(name, after.generation, key)
+            self._put(after)
+            return after
 
     async def close(self, name: str, by: By) -> Project | None:
         """Close a project: nobody sees anything in it. Its keys stay, so who a pseudonym stands for can still be asked.
 
         None when there is none of that name. Raises as `create`.
         """
-        before = self._held.get(name)
-        if before is None or before.state == "closed":
-            return before
-        after = replace(before, state="closed")
-        async with self._store.transaction() as connection:
-            await connection.execute(_become(after))
-            await self._events.record_event("project-closed", {"project": name, "by": dict(by)})
-        self._put(after)
-        return after
+        async with self._acts:
+            before = self._held.get(name)
+            if before is None or before.state == "closed":
+                return before
+            after = replace(before, state="closed")
+            async with self._store.transaction() as connection:
+                await connection.execute(_become(after))
+                await self._events.record_event("project-closed", {"project": name, "by": dict(by)})
+            self._put(after)
+            return after
 
     async def destroy(self, name: str, by: By) -> Project | None:
         """Close a project and destroy its keys and mappings: nobody can tell any more who its pseudonyms stand for.
@@ -203,30 +208,32 @@ class Projects:
         What this store keeps then opens with no key that is left; a backup of before still does. None when there is no project
         of that name. Raises as `create`.
         """
-        before = self._held.get(name)
-        if before is None or before.destroyed is not None:
-            return before
-        after = replace(before, state="closed", destroyed=self._clock.now())
-        await self._turn()
-        async with self._store.transaction() as connection:
-            await self._keys.reseal(connection, but=name)
-            dropped = await self._mappings.drop(connection, name)
-            await connection.execute(_become(after))
-            told = {"project": name, "pseudonyms": dropped, "by": dict(by)}
-            await self._events.record_event("project-key-destroyed", told)
-        self._put(after)
-        self._keys.forget([name])
-        self._mappings.forget(name)
-        return after
+        async with self._acts:
+            before = self._held.get(name)
+            if before is None or before.destroyed is not None:
+                return before
+            after = replace(before, state="closed", destroyed=self._clock.now())
+            await self._turn()
+            async with self._store.transaction() as connection:
+                await self._keys.reseal(connection, but=name)
+                dropped = await self._mappings.drop(connection, name)
+                await connection.execute(_become(after))
+                told = {"project": name, "pseudonyms": dropped, "by": dict(by)}
+                await self._events.record_event("project-key-destroyed", told)
+            self._put(after)
+            self._keys.forget([name])
+            self._mappings.forget(name)
+            return after
 
     async def rotate_seal(self, by: By) -> dict[str, Any]:
         """Seal the keys of all projects under a new key. Raises Refusal `store-unavailable`, `audit-unavailable`."""
-        await self._turn()
-        async with self._store.transaction() as connection:
-            said = {"keys": await self._keys.reseal(connection)}
-            await self._events.record_event("projects-key-rotated", {**said, "by": dict(by)})
-        self._keys.forget()
-        return said
+        async with self._acts:
+            await self._turn()
+            async with self._store.transaction() as connection:
+                said = {"keys": await self._keys.reseal(connection)}
+                await self._events.record_event("projects-key-rotated", {**said, "by": dict(by)})
+            self._keys.forget()
+            return said
 
     def _put(self, project: Project) -> None:
         self._held[project.name] = project
