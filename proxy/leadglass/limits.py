@@ -324,13 +324,9 @@ PROJECTS: Final = 1_000  # open or closed; a university hospital has some hundre
 PROJECT_TITLE_CHARS: Final = 256
 REIDENTIFY_HELD: Final = 20  # questions that wait for a person
 REIDENTIFY_SECONDS: Final = 600.0  # that one waits; a sign-in may take as long
-REIDENTIFY_SIGN_IN_SECONDS: Final = (
-    600.0  # oldest sign-in of who confirms, whatever policy says; as for breaking the glass
-)
+REIDENTIFY_SIGN_IN_SECONDS: Final = 600.0  # oldest sign-in of who confirms; as for breaking the glass
 PSEUDONYMS_REMEMBERED: Final = 100_000  # of all projects, some 400 bytes each; a CT of 600 slices has some 610
-PSEUDONYMS_OF_ONE: Final = (
-    20_000  # remembered while one reply is made, then forgotten and made again; as the rows of a study
-)
+PSEUDONYMS_OF_ONE: Final = 20_000  # in one reply, then forgotten and made again; as STUDY_ROWS
 PSEUDONYMS_UNKNOWN: Final = 10_000  # UIDs that were asked for, look like pseudonyms and are none
 PSEUDONYMS_AT_ONCE: Final = 500  # sealed and written before others have their turn, some 3 ms
 
