@@ -74,10 +74,16 @@ def write_projects(folder: Path) -> None:
 
 @asynccontextmanager
 async def viewing(
-    folder: Path, *, instances: Iterable[bytes] | None = None, archive: FakeArchive | None = None
+    folder: Path, *, instances: Iterable[bytes] | None = None, archive: FakeArchive | None = None, more: str = ""
 ) -> AsyncIterator[Viewing]:
-    """Open a gateway on which projects are made."""
-    async with running(folder, instances=instances, archive=archive, change=write_projects) as run:
+    """Open a gateway on which projects are made. `more` is added to its configuration."""
+
+    def change(site: Path) -> None:
+        write_projects(site)
+        file = site / "leadglass.yaml"
+        file.write_text(file.read_text() + more)
+
+    async with running(folder, instances=instances, archive=archive, change=change) as run:
         for name in ("lung", "heart", "strange"):
             assert await run.gateway.projects.create(name, name.title(), "research", BY) is not None
         yield Viewing(run)

@@ -12,6 +12,7 @@ from leadglass.model.decision import DEIDENTIFY, Decision
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.facts import Context, Device, Resource, Study, Subject
 from leadglass.model.ports import BodySource, Reply
+from leadglass.model.project import Project
 from leadglass.model.question import Question
 from leadglass.model.reasons import Code
 from leadglass.model.request import CleanRequest, Peer
@@ -26,6 +27,7 @@ class Exchange:
     `generation` is that of the epochs before any of this was looked up. `refused` is what a stage said no to while the
     gateway observes. `outlives` is for how many seconds what is running may outlive its token, by the latest decision.
     `asked` is the request as the client spelt it where `match` is what its pseudonyms stand for, and `project` is whose they are.
+    `shown_as` is the project as whose view the reply is made, None for what is shown as it is.
     """
 
     services: Services
@@ -43,6 +45,7 @@ class Exchange:
     outlives: int = 0
     asked: RouteMatch | None = None
     project: str | None = None
+    shown_as: Project | None = None
 
     @property
     def archive(self) -> Archive:
@@ -108,6 +111,7 @@ class Exchange:
                 services.clock.now(),
             )
 
+        self.shown_as = self.services.means.project(decision.view)
         return Plan.of(decision, self.match, occasion)
 
     def question(

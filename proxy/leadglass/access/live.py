@@ -218,7 +218,10 @@ class Live:
             decision = known[0]
         if not standing.hidden >= {denial.row for denial in decision.rows}:
             raise refuse(Code.STUDY_NOT_VISIBLE, "a row of the page may no longer be seen")
-        if decision.terms != standing.terms or (decision.terms and services.means != exchange.services.means):
+        moved = decision.terms and (
+            services.means != exchange.services.means or services.means.project(decision.view) != exchange.shown_as
+        )
+        if moved or decision.terms != standing.terms:
             raise refuse(Code.VIEW_CHANGED, "what is made of the reply has changed while it runs")
         running.renewed(standing, question, decision)
 

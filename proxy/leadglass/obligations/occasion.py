@@ -70,6 +70,13 @@ class Means:
     lenses: Mapping[str, Lens] = field(default_factory=dict)
     projects: ProjectsDoor | None = field(default=None, compare=False)
 
+    def project(self, name: str | None) -> Project | None:
+        """Return the open project as whose view something is shown; None for what is shown as it is, and for no project.
+
+        Raises Refusal `project-unknown`, `project-closed`.
+        """
+        return None if name is None or self.projects is None else self.projects.get(name)
+
 
 NO_MEANS: Final = Means()
 
