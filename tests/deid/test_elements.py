@@ -275,3 +275,25 @@ def test_nesting_has_an_end(tag: int) -> None:
     assert made(content, by)
     deeper = element(tag, "SQ", item(content, UNDEFINED) + ITEM_END, UNDEFINED) + SEQUENCE_END
     assert "nested deeper" in refused(file(dataset() + deeper), by)
+
+
+def test_a_profile_may_take_the_pixels_out() -> None:
+    by = profile("title: Ours\nattributes:\n  PixelData: remove\n")
+    assert b"SECRET" not in made(element(0x7FE00010, "OW", b"SECRET"), by)
+
+
+def test_a_uid_in_un_that_stays_is_that_of_the_file_meta() -> None:
+    by = profile("title: Ours\noptions: [retain-uids]\n")
+    found = read(rewritten(file(dataset({0x00080018: ("UN", uid("1.3"))})), by))
+    assert found.file_meta.MediaStorageSOPInstanceUID == found.SOPInstanceUID == "1.3"
+
+
+@pytest.mark.parametrize("shift", [b"\x0e", b"\x0f"])
+def test_text_that_shifts_to_another_set_does_not_leave(shift: bytes) -> None:
+    data = dataset({0x00081030: ("LO", shift + b"ECRET")})
+    assert b"ECRET" not in rewritten(file(data), values("research"))
+
+
+def test_the_name_of_a_creator_has_an_end() -> None:
+    by = profile(SAFE)
+    assert b"SAFE" not in made(element(0x00290010, "UT", b"SAFE".ljust(300)), by)

@@ -10,7 +10,8 @@ FORM = Form(explicit=True, order="<")
 
 def test_levels_are_made_once() -> None:
     levels = looks(rules("basic"), frozenset({0x00280010}))
-    assert looks(rules("basic"), frozenset()) is levels
+    assert looks(rules("basic"), frozenset({0x00280010})) is levels
+    assert looks(rules("basic"), frozenset()) is not levels
     assert levels.inside(Act.KEEP, levels.top) is levels.item
     assert levels.inside(Act.CLEAN, levels.item) is levels.inside(Act.KEEP, levels.cleaned) is levels.cleaned
 

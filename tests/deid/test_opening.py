@@ -2,8 +2,9 @@ import pytest
 
 from leadglass.deid.opening import MARKERS, SPECIAL
 from support.deid import read, refused, rewritten
-from support.part10files import dataset, element, file
+from support.part10files import SEQUENCE_END, UNDEFINED, dataset, element, file, item, meta
 
+RLE = "1.2.840.10008.1.2.5"
 ROWS = element(0x00280010, "US", b"\4\0")
 
 
@@ -49,3 +50,25 @@ def test_an_overlay_among_the_pixels_leaves_with_the_rest(group: int, bits: int,
     found = read(rewritten(file(dataset() + IMAGE + told + PIXELS)))
     assert found.PixelData == left.to_bytes(2, "little") * 16
     assert (group << 16 | 0x0102) not in found
+
+
+class Packed:
+    """Packs frames anew."""
+
+    transfer_syntax: str | None = None
+    changes: dict[int, list[str] | None] = {}  # noqa: RUF012 - it changes nothing else
+
+    def native(self, data: bytes) -> bytes:
+        return data
+
+    def frame(self, data: bytes) -> bytes:
+        return data[:2]
+
+
+def test_tables_of_frames_that_change_do_not_stay() -> None:
+    frames = element(0x7FE00010, "OB", item(b"") + item(bytes(64)), UNDEFINED) + SEQUENCE_END
+    data = file(
+        dataset() + element(0x7FE00001, "OV", bytes(8)) + element(0x7FE00002, "OV", bytes(8)) + frames, meta(RLE)
+    )
+    assert 0x7FE00001 in read(rewritten(data))
+    assert 0x7FE00001 not in read(rewritten(data, pixels=lambda _: Packed()))

@@ -11,7 +11,7 @@ EXPLICIT, IMPLICIT, BIG, DEFLATED = (
     "1.2.840.10008.1.2.1.99",
 )
 UNDEFINED = 0xFFFFFFFF
-LONG = {"OB", "OW", "SQ", "UN", "UT"}
+LONG = {"OB", "OV", "OW", "SQ", "UN", "UT"}
 
 
 def element(tag: int, vr: str, value: bytes, length: int | None = None, syntax: str = EXPLICIT) -> bytes:

@@ -21,6 +21,8 @@ NEVER: Final = 1 << 32
 _CREATORS: Final = range(0x10, 0x100)  # elements that name who owns a block of a private group (PS3.5 section 7.8.1)
 _PRIVATE: Final = 0x10000
 _ESCAPE: Final = 0x1B
+_BRACKET: Final = 4  # bytes of the tag of an item or delimiter
+_CREATOR_BYTES: Final = 256  # LO has 64 characters
 _NOT_TOLD: Final[tuple[tuple[bytes, ...], bool]] = ((), False)
 _UNREAD: Final = frozenset({Act.REMOVE, Act.EMPTY, Act.DUMMY})
 _INTO: Final = frozenset({Act.KEEP, Act.UID, Act.CLEAN})
@@ -181,7 +183,7 @@ class Elements(Nesting):
         if frame is self._frames[0]:
             if tag >= self._top.next:
                 self._top.reach(tag)
-            if tag in PIXELS:
+            if tag in PIXELS and frame.look.acts.get(tag) is Act.KEEP:
                 frame.before, self._taker = tag, self._top.pixels(tag, vr, length)
                 return at + size
         return self._judged(data, at, frame, head)
@@ -214,16 +216,18 @@ class Elements(Nesting):
             else:
                 act = self._levels.rules.act(tag)
         if tag in PIXELS or (tag in self._top.replaced and frame is self._frames[0]):
-            return Act.REMOVE, vr  # pixels within an item are of pictures that nobody has judged
+            return Act.REMOVE, vr  # pixels in items are of pictures that nobody has judged
         return _meant(Act.KEEP if tag == CHARACTER_SET else act, vr, named(tag))
 
     def _private(self, data: bytes, at: int, frame: Frame, head: Head) -> Act | None:
         """Return the act of a private element, by whoever has reserved its block in this data set or item."""
         tag, vr, length, size = head
         rules = self._levels.rules
-        if not rules.keeps_private or (length == UNDEFINED and tag & 0xFFFF in _CREATORS):
+        if not rules.keeps_private:
             return Act.REMOVE
         if tag & 0xFFFF in _CREATORS:
+            if length > _CREATOR_BYTES:
+                return Act.REMOVE
             if not self._whole(data, at, frame, head):
                 return None
             named_by = values_of(data[at + size : at + size + length], b"LO", frame.character_set) or [""]
@@ -242,11 +246,11 @@ class Elements(Nesting):
             if frame.form.order == ">":
                 raise unreadable("UN of undefined length in Big Endian")
             return True
-        if length < len(BRACKETS) or named(tag) is not None:
+        if length < _BRACKET or named(tag) is not None:
             return False
-        if not self._has(data, at, size + 4, frame):
+        if not self._has(data, at, size + _BRACKET, frame):
             return None
-        return data[at + size : at + size + 4] in BRACKETS
+        return data[at + size : at + size + _BRACKET] in BRACKETS
 
     # --- What becomes of it -------------------------------------------------------------------------------------------
 

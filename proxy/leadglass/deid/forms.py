@@ -21,6 +21,8 @@ _ESCAPE: Final = b"\x1b"
 
 def values_of(raw: bytes, vr: bytes, character_set: bytes) -> list[str] | None:
     """Return the values of a text element without their padding, None when the bytes are no text in that character set."""
+    if b"\x0e" in raw or b"\x0f" in raw:
+        return None  # shifts to another set, which DICOM does not use and some read
     if raw.isascii() and _ESCAPE not in raw:
         whole = raw.decode("ascii")
     elif vr not in SPELLED:

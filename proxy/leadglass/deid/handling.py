@@ -18,6 +18,8 @@ CHARACTER_SET: Final = 0x00080005
 INTEGER_PIXELS: Final = 0x7FE00010
 PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, INTEGER_PIXELS})
 """Pixel data: of floats, of doubles, of integers or encapsulated."""
+FRAME_TABLES: Final = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
+"""Where frames begin and how long they are (PS3.3 section C.7.6.3.1.8), which changes with them."""
 _UN: Final = (b"UN",)
 _NEEDLESS: Final = frozenset({Act.REMOVE, Act.EMPTY, Act.DUMMY})
 
@@ -79,17 +81,17 @@ class Looks:
         return self.cleaned if self.rules.inside(act, look.acts) is self.rules.cleaned else self.item
 
 
-_looks: WeakKeyDictionary[Rules, Looks] = WeakKeyDictionary()
+_looks: WeakKeyDictionary[Rules, dict[frozenset[int], Looks]] = WeakKeyDictionary()
 _Made: TypeAlias = tuple[dict[bytes, bytes], dict[bool, dict[int, bytes]]]
 _made: WeakKeyDictionary[Values, dict[tuple[str, bool], _Made]] = WeakKeyDictionary()
 
 
 def looks(rules: Rules, special: frozenset[int]) -> Looks:
     """Return the levels of `rules`, made once."""
-    found = _looks.get(rules)
-    if found is None:
-        found = _looks[rules] = Looks(rules, special)
-    return found
+    made = _looks.setdefault(rules, {})
+    if special not in made:
+        made[special] = Looks(rules, special)
+    return made[special]
 
 
 class Replacer:

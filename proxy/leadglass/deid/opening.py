@@ -10,7 +10,7 @@ from typing import Any, Final
 from leadglass.deid.filemeta import FileMeta
 from leadglass.deid.filemeta import written as file_meta
 from leadglass.deid.forms import Form
-from leadglass.deid.handling import Looks, named
+from leadglass.deid.handling import FRAME_TABLES, Looks, named
 from leadglass.deid.instance import Header, PixelFilter, PixelFilters
 from leadglass.deid.markers import DATES_MODIFIED, IDENTITY_REMOVED, METHOD, METHOD_CODES, markers
 from leadglass.deid.native import UsedBits
@@ -51,7 +51,7 @@ class Opening:
     """The `Top` of one file. Raises what the judge of its pixels raises, and Refusal `deid-unreadable`."""
 
     special = SPECIAL
-    replaced = MARKERS
+    replaced: frozenset[int] = MARKERS
 
     def __init__(
         self, meta: FileMeta, values: Values, levels: Looks, pixels: PixelFilters | None, form: Form, out: list[bytes]
@@ -88,7 +88,9 @@ class Opening:
         if name is not None:
             self._facts[name] = raw.decode("latin-1").strip(" \0")
             if tag == _SOP_INSTANCE and made:
-                self._instance = made[8:].rstrip(b"\0 ").decode("latin-1")  # behind the head of a UI
+                self._instance = (
+                    made[12 if made[4:6] == b"UN" else 8 :].rstrip(b"\0 ").decode("latin-1")
+                )  # behind its head
         elif tag == _FRAMES:
             text = raw.strip(b" \0")
             if text.isdigit() and len(text) <= _DIGITS:
@@ -104,6 +106,8 @@ class Opening:
         self.header = Header(self._meta.transfer_syntax, **self._facts)
         if self._pixels is not None:
             self._filter = self._pixels(self.header)
+        if self._filter is not None:
+            self.replaced = MARKERS | FRAME_TABLES
         changes: Mapping[int, list[str] | None] = {} if self._filter is None else self._filter.changes
         for tag, values in changes.items():
             if tag in self._places:
