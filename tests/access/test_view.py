@@ -56,7 +56,8 @@ async def test_all_ways_say_the_same(view: Viewing) -> None:
     assert dataset.StudyInstanceUID == uid
     assert dataset.SOPInstanceUID == dataset.file_meta.MediaStorageSOPInstanceUID == value(metadata[0], "00080018")
     assert dataset.StudyDate == value(metadata[0], "00080020") == value(row, "00080020")
-    frame = await view.ask(f"{instance}/frames/1")
+    ohif = "Accept: multipart/related; type=application/octet-stream; transfer-syntax=*"
+    frame = await view.ask(f"{instance}/frames/1", ohif)
     assert dataset.PixelData in frame.body
     for answer in (whole, alone, frame):
         assert answer.status == 200
