@@ -119,3 +119,17 @@ def test_parameters_that_would_hide_or_say_nothing_are_refused(params: dict[str,
 
 def test_it_describes_itself() -> None:
     assert Watermark(WatermarkParams()).describe().endswith(".")
+
+
+async def test_a_picture_without_images_behind_it_bears_it_too() -> None:
+    occasion = asking(INSTANCE + "/rendered", accept="image/png")
+    made = Plan.of(decided(MARK, Obligation("render-only", {})), occasion.match, lambda: occasion)
+    sealed = await made.treat(FakeReply(packed(picture()), headers={"content-type": "image/png"}))
+    left = b"".join([piece async for piece in sealed.body])  # type: ignore[union-attr]  # likewise
+    assert not np.array_equal(np.asarray(Image.open(io.BytesIO(left))), np.asarray(picture()))
+
+
+def test_parameters_come_as_policy_writes_them() -> None:
+    said = {"show": ["requester", "time"], "note": "City", "strength": 20}
+    occasion = asking(INSTANCE + "/rendered", accept="image/png")
+    assert Plan.of(decided(Obligation("watermark", said)), occasion.match, lambda: occasion).changes
