@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from leadglass.access.reidentify import Asked
 from leadglass.cli import project as module
 from leadglass.cli.main import app
-from leadglass.deid.pseudonyms import Patient
+from leadglass.deid.pseudonyms import Patient, Pseudonyms
 from support.device import ADMIN
 from support.gateway import running
 from support.oidc import V1, Site, site
@@ -64,6 +64,27 @@ async def test_a_key_is_destroyed_only_when_the_name_was_said_once_more(tmp_path
         assert "destroyed" in (await run("list"))[1]
         kinds = [line["kind"] for line in place.record("event") if line["kind"].startswith("project")]
         assert kinds == ["project-created", "project-key-destroyed"]
+
+
+async def test_a_key_may_be_brought(tmp_path: Path) -> None:
+    file = tmp_path / "copies.key"
+    file.write_text("0F" * 32 + "\n")
+    words = ["project", "create", "lung", "--title", "x", "--profile", "basic", "--key", str(file)]
+    async with running(tmp_path) as place:
+
+        async def run() -> int:
+            line = [*words, "-c", str(tmp_path / "leadglass.yaml")]
+            return (await asyncio.to_thread(RUNNER.invoke, app, line)).exit_code
+
+        file.chmod(0o644)
+        assert await run() == 3
+        file.chmod(0o600)
+        assert await run() == 0
+        projects = place.gateway.projects
+        made = projects.pseudonyms(projects.get("lung"), Patient.of("", "4711"), 0)
+        assert made.patient_id == Pseudonyms(b"\x0f" * 32, Patient.of("", "4711"), 0).patient_id
+        file.unlink()
+        assert await run() == 3
 
 
 async def test_keys_of_projects_are_sealed_anew(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from leadglass.deid.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, Patient
+from leadglass.deid.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, Patient, Pseudonyms
 from leadglass.hazmat.mac import KEY_BYTES
 from leadglass.limits import PROJECTS
 from leadglass.model.errors import Refusal
@@ -258,3 +258,15 @@ async def test_what_is_done_at_once_is_done_one_by_one(desk: Desk) -> None:
     await desk.again()
     assert (desk.projects.get("lung").generation, desk.projects.get("knee").generation) == (2, 1)
     assert refused("heart", desk.projects) == "project-closed"
+
+
+async def test_a_key_that_was_brought_makes_the_same_pseudonyms_in_one_project_alone(desk: Desk) -> None:
+    key = bytes(range(32))
+    made = await desk.projects.create("lung", "Lung", "basic", ADMIN, key)
+    assert made is not None
+    elsewhere = Pseudonyms(key, PATIENT, 365)
+    for _ in range(2):
+        assert desk.pseudonyms(made).patient_id == elsewhere.patient_id
+        assert await desk.projects.create("heart", "Heart", "basic", ADMIN, key) is None
+        await desk.again()
+    assert [fields["brought"] for _, fields in desk.events.lines] == [True]

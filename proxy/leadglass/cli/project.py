@@ -11,7 +11,8 @@ from rich.table import Table
 from leadglass.cli.admin import asked, put, settings_of
 from leadglass.cli.audit import printable
 from leadglass.cli.tables import print_whole
-from leadglass.cli.voice import Exit, fail
+from leadglass.cli.voice import Exit, fail, spoken
+from leadglass.hazmat.files import read_private
 from leadglass.limits import BREAK_GLASS_CHARS, PROJECT_TITLE_CHARS, REIDENTIFY_SECONDS
 from leadglass.model.project import NAME
 
@@ -37,6 +38,14 @@ def checked(name: str) -> str:
     return name
 
 
+def _brought(file: Path) -> str:
+    try:
+        with spoken():
+            return read_private(file).decode("ascii", "replace").strip()
+    except OSError as error:
+        fail(f"cannot read {file}: {error.strerror}", "name the file of the key")
+
+
 @app.command()
 def create(
     name: Name,
@@ -44,12 +53,15 @@ def create(
     profile: Annotated[str, typer.Option(help="Profile: how it is de-identified.")],
     config: Config = _CONFIG,
     *,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key, brought from elsewhere: 64 hexadecimal digits (0600).")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a project, with a key of its own. Policy says who sees the archive through it."""
     if not (0 < len(title.strip()) <= PROJECT_TITLE_CHARS and title.isprintable()):
         fail("that is no title", f"at most {PROJECT_TITLE_CHARS} printable characters", Exit.USAGE)
-    form = {"name": checked(name), "title": title, "profile": profile}
+    form = {"name": checked(name), "title": title, "profile": profile, "key": None if key is None else _brought(key)}
     made = asked(settings_of(config), "POST", "/projects", form)
     if json:
         put(made)

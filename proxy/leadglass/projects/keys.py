@@ -6,6 +6,7 @@ copy of it, then opens with nothing that is left.
 """
 
 import logging
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -54,9 +55,15 @@ class Keys:
         """Return the box of what pseudonyms stand for, None when its key is not there."""
         return self._originals.get((project, generation))
 
-    async def make(self, connection: AsyncConnection, project: str, generation: int, now: float) -> bytes:
-        """Put a new key into the store, and return it. `take_up` puts it in force, after the transaction."""
-        key = new_key()
+    def has(self, key: bytes) -> bool:
+        """Whether a project has or had this key."""
+        return any(secrets.compare_digest(key, held) for held in self._held.values())
+
+    async def make(
+        self, connection: AsyncConnection, project: str, generation: int, now: float, key: bytes | None = None
+    ) -> bytes:
+        """Put a key into the store, a new one unless it is given, and return it. `take_up` then puts it in force."""
+        key = new_key() if key is None else key
         sealed = self._box.seal(key, _place(project, generation))
         row = {"project": project, "generation": generation, "made": now, "sealed": sealed}
         await connection.execute(insert(KEYS).values(**row))

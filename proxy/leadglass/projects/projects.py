@@ -143,13 +143,13 @@ class Projects:
         """Return every project, by name, as administrators see it."""
         return [project.document(rfc3339) for _, project in sorted(self._held.items())]
 
-    async def create(self, name: str, title: str, profile: str, by: By) -> Project | None:
-        """Make a project with a key of its own; None when there is one of that name.
+    async def create(self, name: str, title: str, profile: str, by: By, key: bytes | None = None) -> Project | None:
+        """Make a project with a key of its own; None when there is one of that name, or with this key.
 
-        Raises Refusal `rate-limited` beyond the bound on projects, `store-unavailable`, `audit-unavailable`.
+        `key` (32 bytes) is brought from elsewhere, so that pseudonyms agree with those made there. Raises Refusal `rate-limited` beyond the bound on projects, `store-unavailable`, `audit-unavailable`.
         """
         async with self._acts:
-            if name in self._held:
+            if name in self._held or (key is not None and self._keys.has(key)):
                 return None
             if len(self._held) >= MOST:
                 raise refuse(Code.RATE_LIMITED, "too many projects")
@@ -157,10 +157,10 @@ class Projects:
             async with self._store.transaction() as connection:
                 statement = insert(PROJECTS).values(**asdict(made))
                 await connection.execute(statement)
-                key = await self._keys.make(connection, name, 1, made.created)
-                told = {"project": name, "title": title, "profile": profile, "by": dict(by)}
+                put = await self._keys.make(connection, name, 1, made.created, key)
+                told = {"project": name, "title": title, "profile": profile, "brought": key is not None, "by": dict(by)}
                 await self._events.record_event("project-created", told)
-            self._keys.take_up(name, 1, key)
+            self._keys.take_up(name, 1, put)
             self._put(made)
             return made
 

@@ -7,7 +7,7 @@ import pytest
 
 from support.control import Control
 
-LUNG = {"name": "lung", "title": "Lung  study", "profile": "basic"}
+LUNG = {"name": "lung", "title": "Lung  study", "profile": "basic", "key": None}
 
 
 async def ask(control: Control, method: str, path: str, form: object = None) -> tuple[int, dict[str, Any]]:
@@ -44,6 +44,8 @@ async def test_one_is_made_rotated_closed_and_destroyed(control: Control) -> Non
         ("/projects", {**LUNG, "title": " "}, 400),
         ("/projects", {**LUNG, "title": "a" * 257}, 400),
         ("/projects", {**LUNG, "more": 1}, 400),
+        ("/projects", {**LUNG, "key": "ab" * 31}, 400),
+        ("/projects", {**LUNG, "key": 7}, 400),
         ("/projects", {**LUNG, "profile": "none"}, 404),
         ("/projects/lung/close", {"destroy": 1}, 400),
         ("/projects/lung/close", {"destroy": True}, 404),
@@ -52,7 +54,7 @@ async def test_one_is_made_rotated_closed_and_destroyed(control: Control) -> Non
         ("/projects/lung/reidentify", {"pseudonym": "0123456789ABCDEF", "reason": " "}, 400),
         ("/projects/lung/reidentify", {"pseudonym": "0123456789ABCDEF", "reason": "why"}, 404),
     ],
-    ids=range(12),
+    ids=range(14),
 )
 async def test_what_cannot_be_done_is_said(control: Control, path: str, form: object, wanted: int) -> None:
     status, told = await ask(control, "POST", path, form)

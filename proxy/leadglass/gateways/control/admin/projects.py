@@ -1,5 +1,6 @@
 """Projects on the admin socket: made, listed, given new keys, closed; and who a pseudonym stands for."""
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, TypeAlias
 
@@ -12,6 +13,7 @@ from leadglass.codec.control import REIDENTIFY
 from leadglass.devices.forms import Malformed, members, text
 from leadglass.devices.inventory import By
 from leadglass.gateways.control.problems import fault, reply
+from leadglass.hazmat.mac import KEY_BYTES
 from leadglass.limits import PROJECT_TITLE_CHARS, UID_CHARS
 from leadglass.model.project import NAME, Project
 from leadglass.projects.projects import Projects
@@ -19,6 +21,7 @@ from leadglass.projects.projects import Projects
 Endpoint: TypeAlias = Callable[[web.Request, By], Awaitable[web.Response]]
 
 _NAME_CHARS: Final = 64
+_HEX: Final = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
 
 
 class ProjectDesk:
@@ -42,17 +45,20 @@ class ProjectDesk:
 
     async def create(self, request: web.Request, by: By) -> web.Response:
         """Make a project."""
-        form = members(await request.read(), frozenset({"name", "title", "profile"}))
+        form = members(await request.read(), frozenset({"name", "title", "profile", "key"}))
         name, profile = text(form, "name", _NAME_CHARS), text(form, "profile", _NAME_CHARS)
         title = words(text(form, "title", PROJECT_TITLE_CHARS), PROJECT_TITLE_CHARS)
         if NAME.fullmatch(name) is None or title is None:
             raise Malformed("name or title")
+        key = None if form["key"] is None else _key(text(form, "key", 2 * KEY_BYTES))
         known = self._profiles()
         if known is not None and profile not in known:
             return fault(404, "No such profile", f"no profile is called {profile}", f"there are {', '.join(known)}")
-        made = await self._projects.create(name, title, profile, by)
+        made = await self._projects.create(name, title, profile, by, key)
         if made is None:
-            return fault(409, "It exists", f"there is a project {name} already", "choose another name")
+            return fault(
+                409, "It exists", f"a project {name}, or one with this key, is there already", "choose another"
+            )
         return reply(made.document(rfc3339), 201)
 
     async def list(self, _request: web.Request, _by: By) -> web.Response:
@@ -92,6 +98,12 @@ class ProjectDesk:
         if asked is None:
             return fault(404, "No such question", "nobody confirmed it in time", "ask again")
         return reply({"state": asked.state, "found": asked.found})
+
+
+def _key(digits: str) -> bytes:
+    if not _HEX.fullmatch(digits):
+        raise Malformed("key")
+    return bytes.fromhex(digits)
 
 
 def _told(project: Project | None) -> web.Response:
