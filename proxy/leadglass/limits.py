@@ -316,7 +316,7 @@ PIXEL_WALKED: Final = 40_000_000  # samples of one JPEG, which is read code by c
 PIXEL_TILES: Final = 65_535  # ISO/IEC 15444-1 annex A.4.2
 PICTURE_BYTES: Final = 64 * MIB  # a rendered picture that is opened to be painted
 PICTURE_PIXELS: Final = 40_000_000  # a mammogram has 20 million; opened in colour that makes 120 MB
-PICTURES_AT_ONCE: Final = 2  # opened and painted; one of 512 x 512 takes some 10 ms
+PIXEL_THREADS: Final = 4  # that wait for the processes of decoders; others wait in turn
 WATERMARK_CHARS: Final = 64  # of each thing that a watermark says
 
 # --- Projects ------------------------------------------------------------------------------------------------------

@@ -3,20 +3,18 @@
 What a picture said beside its pixels (comments, EXIF, text chunks, profiles, thumbnails) does not leave.
 """
 
-import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 from PIL import Image, JpegImagePlugin
 
 from leadglass.apart import APART, ApartError
 from leadglass.codec.multipart import ContentType
-from leadglass.limits import PICTURE_BYTES, PICTURE_PIXELS, PICTURES_AT_ONCE
+from leadglass.limits import PICTURE_BYTES, PICTURE_PIXELS
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.reasons import Code
+from leadglass.obligations.aside import aside
 from leadglass.obligations.occasion import Content
 
 Paint: TypeAlias = Callable[[Image.Image], object]
@@ -28,7 +26,6 @@ PAINTABLE: Final = frozenset(media for _, _, media in _FORMATS)
 
 _QUALITY: Final = 90  # of a JPEG whose own tables are not known
 _MODES: Final = {"1": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGBA": "RGB", "I;16B": "I;16"}
-_threads = ThreadPoolExecutor(PICTURES_AT_ONCE, "pictures")
 
 Image.MAX_IMAGE_PIXELS = None  # it would warn; the bound is PICTURE_PIXELS, held before a pixel is opened
 
@@ -54,9 +51,8 @@ async def painted(content: Content, paint: Paint, fit: tuple[int, int] | None = 
     form, media = next(((form, media) for magic, form, media in _FORMATS if body.startswith(magic)), ("", ""))
     if not form:
         raise _invalid("a picture in a form that cannot be painted")
-    work = partial(APART.do, _repaint, bytes(body), form, paint, fit)
     try:
-        packed = await asyncio.get_running_loop().run_in_executor(_threads, work)
+        packed = await aside(APART.do, _repaint, bytes(body), form, paint, fit)
     except ApartError as error:
         raise _invalid(f"a picture that cannot be painted ({error})") from None
     if isinstance(packed, str):

@@ -4,7 +4,6 @@ The parts of the archive are framed anew; of their header fields, the media type
 proven. What is compressed in a way that cannot be cleaned does not leave.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -23,6 +22,7 @@ from leadglass.deid.risk import Region
 from leadglass.limits import FRAMES_LISTED, PICTURE_BYTES, PIXEL_FRAME_BYTES
 from leadglass.model.errors import UpstreamBroken, refuse
 from leadglass.model.reasons import Code
+from leadglass.obligations.aside import aside
 from leadglass.obligations.occasion import Content
 
 _OCTETS: Final = "application/octet-stream"
@@ -83,7 +83,7 @@ class _Masked:
         return b""
 
     async def finish(self) -> bytes:
-        return await asyncio.to_thread(self._paint, bytes(self._held))
+        return await aside(self._paint, bytes(self._held))
 
 
 class _Used:

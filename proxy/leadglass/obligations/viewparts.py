@@ -4,7 +4,6 @@ Before a byte of an instance leaves, its UIDs are held to what was asked for (`p
 others), and one that is not in the view is left out. Whatever cannot be read ends the reply.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
@@ -17,6 +16,7 @@ from leadglass.deid.values import Values
 from leadglass.limits import KIB, RETRIEVED_PARTS
 from leadglass.model.errors import Cut, Refusal, UpstreamBroken, refuse
 from leadglass.model.reasons import Code
+from leadglass.obligations.aside import aside
 from leadglass.obligations.view import View
 
 DICOM: Final = "application/dicom"
@@ -50,7 +50,7 @@ class _Instance:
             return []
         slow = self._filter is not None and not isinstance(self._filter, NativePixels)
         try:
-            out = await asyncio.to_thread(self._rewriter.feed, data) if slow else self._rewriter.feed(data)
+            out = await aside(self._rewriter.feed, data) if slow else self._rewriter.feed(data)
         except Refusal as refusal:
             self._leave_out(refusal)
             return []
