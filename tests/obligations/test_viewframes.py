@@ -63,6 +63,8 @@ async def test_masked_frames() -> None:
         ("image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50", ""),
         ("application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.50", ""),
         ("application/octet-stream", "1.2.840.10008.1.2.4.50"),
+        ("application/octet-stream", "*"),
+        ("application/octet-stream", ""),  # whatever it is called
     ],
 )
 async def test_what_is_written_beside_compressed_pixels_is_gone(kind: str, asked: str) -> None:

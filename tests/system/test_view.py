@@ -121,7 +121,7 @@ async def mine(client: DICOMwebClient) -> dict[str, Any]:
     return dict(row)
 
 
-async def test_a_study_read_in_every_way(client: DICOMwebClient, captured: _Captured, orthanc: Orthanc) -> None:
+async def test_a_study_read_in_every_way(client: DICOMwebClient, captured: _Captured, view: Viewing) -> None:
     row = await mine(client)
     uid, patient = value(row, "0020000D"), value(row, "00100020")
     date = value(row, "00080020")
@@ -155,6 +155,22 @@ async def test_a_study_read_in_every_way(client: DICOMwebClient, captured: _Capt
             client.retrieve_instance_rendered, uid, series_uid, first.SOPInstanceUID, media_types=(kind,)
         )
         assert Image.open(io.BytesIO(picture)).size == (64, 64)
+    place = f"/studies/{uid}/series/{series_uid}/instances/{first.SOPInstanceUID}"
+    wado = f"requestType=WADO&studyUID={uid}&seriesUID={series_uid}&objectUID={first.SOPInstanceUID}"
+    for path in (
+        f"/dicom-web{place}/thumbnail",
+        f"/dicom-web{place}/frames/1/rendered",
+        f"/wado?{wado}&contentType=image/jpeg",
+        f"/dicom-web/studies/{uid}/series/{series_uid}/thumbnail",
+    ):
+        answer = await view.ask(path)
+        assert answer.status == 200, (path, answer.body)
+        captured.bytes += repr(answer.headers).encode() + answer.body
+        with Image.open(io.BytesIO(answer.body)) as picture:
+            assert max(picture.size) <= 128
+    answer = await view.ask(f"/wado?{wado}&contentType=application/dicom")
+    captured.bytes += repr(answer.headers).encode() + answer.body
+    assert pydicom.dcmread(io.BytesIO(answer.body)).PixelData == first.PixelData
     assert captured.bytes
     assert [word for word in TELLING if word in captured.bytes] == []
 

@@ -114,7 +114,7 @@ async def _stages(services: Services, scope: Scope, incoming: Incoming, body: Bo
     exchange = Exchange(
         services, scope, request, match, subject, shown, context, body, reply, incoming.peer, generation, refused
     )
-    if services.means.projects is not None or match.route.template.endswith("{name}"):
+    if view.concerns(match):
         await view.enter(exchange)
     await _WAYS[match.route.judged](exchange)  # 7 - 12: as the row is judged
 

@@ -6,14 +6,27 @@ Whether this person may spell it so is decided after that: the decision must sho
 
 from leadglass.access.exchange import Exchange
 from leadglass.codec.kinds import KINDS
+from leadglass.codec.routes import RouteMatch
 from leadglass.codec.routes.paths import parse_attribute
 from leadglass.codec.routes.spelling import handle, opened, respelt, uids
 from leadglass.codec.uid import is_uid
-from leadglass.hazmat.pseudonym import is_made
+from leadglass.hazmat.pseudonym import PREFIX, is_made
 from leadglass.model.errors import Refusal, refuse
 from leadglass.model.project import Project
 from leadglass.model.reasons import Code
 from leadglass.obligations.occasion import ProjectsDoor
+
+
+def concerns(match: RouteMatch) -> bool:
+    """Return whether there may be pseudonyms in a request. Quick: in most there are none."""
+    resource = match.resource
+    return (
+        match.search is not None
+        or (resource.study_uid or "").startswith(PREFIX)
+        or (resource.series_uid or "").startswith(PREFIX)
+        or (resource.instance_uid or "").startswith(PREFIX)
+        or handle(match) is not None
+    )
 
 
 async def enter(exchange: Exchange) -> None:

@@ -43,6 +43,7 @@ _DEFAULT_SYNTAX: Final = {  # PS3.18 table 8.7.3-5
     "image/dicom-rle": "1.2.840.10008.1.2.5", "image/x-dicom-rle": "1.2.840.10008.1.2.5",
 }  # fmt: skip
 _JPEG_MAGIC: Final = b"\xff\xd8\xff"
+_JPEG_2000_MAGIC: Final = b"\xff\x4f\xff\x51"
 _NATIVE_SYNTAX: Final = "1.2.840.10008.1.2.1"
 
 
@@ -67,6 +68,37 @@ class _Cleaned:
 
     async def finish(self) -> bytes:
         return b"" if self._cleaner is None else self._cleaner.finish()
+
+
+class _Native:
+    """Pixels that are said to be native: what begins like a compressed picture is cleaned as one, whatever it is called."""
+
+    def __init__(self, native: "_Picture") -> None:
+        self._native, self._held = native, b""
+        self._picture: _Picture | None = None
+
+    async def feed(self, data: bytes) -> bytes:
+        if self._picture is not None:
+            return await self._picture.feed(data)
+        self._held += data
+        if len(self._held) < len(_JPEG_2000_MAGIC):
+            return b""
+        held, self._held = self._held, b""
+        return await self._begun(held).feed(held)
+
+    async def finish(self) -> bytes:
+        held, self._held = self._held, b""
+        picture = self._picture or self._begun(held)
+        return (await picture.feed(held) if held else b"") + await picture.finish()
+
+    def _begun(self, held: bytes) -> "_Picture":
+        if held.startswith(_JPEG_MAGIC):
+            self._picture = _Cleaned(JpegCleaner())
+        elif held.startswith(_JPEG_2000_MAGIC):
+            self._picture = _Cleaned(CodestreamCleaner())
+        else:
+            self._picture = self._native
+        return self._picture
 
 
 class _Masked:
@@ -151,8 +183,8 @@ def _kind(media: str, syntax: str) -> ContentType:
 def _picture(media: str, syntax: str, header: Header | None, regions: tuple[Region, ...]) -> _Picture:
     if regions and header is not None:
         return _Masked(header, regions, syntax)
-    if not syntax and header is not None and has_unused(header):
-        return _Used(header)
+    if media == _OCTETS and not syntax:
+        return _Native(_Used(header) if header is not None and has_unused(header) else _Cleaned(None))
     return _Cleaned(_cleaner(media, syntax))
 
 

@@ -28,6 +28,9 @@ _BREATHER: Final = 20  # rows after which others have their turn: some 5 ms of a
 async def shown(view: View, rows: Sequence[PageRow], level: str) -> list[PageRow]:
     """Return the rows of a search as the view has them. `level` is `study`, `series` or `instance`. Raises Refusal."""
     known = await view.pictures.people([item.study_uid for item in rows]) if rows else {}
+    resource = view.occasion.match.resource
+    if level != "study" and rows and resource.study_uid is not None and resource.series_uid is None:
+        await view.pictures.of_study(resource.study_uid)  # one question in place of one for each series
     each: dict[str, Values | None] = {}
     kept: list[PageRow] = []
     for at, item in enumerate(rows):

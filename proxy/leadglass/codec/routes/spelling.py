@@ -10,6 +10,7 @@ from leadglass.codec.routes.row import RouteMatch
 
 INSTANCE_UID: Final = "00080018"
 HANDLE: Final = "handles"
+_HANDLED: Final = f"/{HANDLE}/{{name}}"
 _HANDLE_AT: Final = 7  # studies {} series {} instances {} handles {name}
 
 
@@ -53,8 +54,9 @@ def respelt(match: RouteMatch, real: Mapping[str, str]) -> RouteMatch:
 
 def handle(match: RouteMatch) -> str | None:
     """Return the handle of bulk data that a request asks for, None when it asks for none."""
-    parts = match.ask.path.split("/")[1:]
-    return parts[_HANDLE_AT] if match.route.template.endswith(f"/{HANDLE}/{{name}}") else None
+    if not match.route.template.endswith(_HANDLED):
+        return None
+    return match.ask.path.split("/")[_HANDLE_AT + 1]
 
 
 def opened(match: RouteMatch, word: str, written: str, tags: str) -> RouteMatch:
