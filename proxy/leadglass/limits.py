@@ -89,6 +89,8 @@ DEID_INFLATED_BYTES: Final = 64 * MIB  # of a deflated data set, as where one is
 DEID_TABLE_BYTES: Final = 8 * MIB  # a table of the offsets of frames: 4 bytes each
 CHARACTER_SETS: Final = 256  # spellings remembered; archives have a dozen
 DEID_REMEMBERED: Final = 8_192  # elements made for one patient; a study of 2,000 slices makes some 6,000
+DEID_SEQUENCES: Final = 1_024  # sequences made for one patient, whole; an instance has some 20
+DEID_SEQUENCE_BYTES: Final = KIB  # one of these
 DEID_REMEMBERED_BYTES: Final = 96  # one of these; a UID with its head has at most 72
 
 # --- Identity ------------------------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ import struct
 
 import pytest
 
+from leadglass.deid.handling import Replacer
 from leadglass.deid.profile import parse
 from leadglass.deid.values import Values
-from leadglass.limits import NESTING_DEPTH
+from leadglass.limits import DEID_SEQUENCES, NESTING_DEPTH
 from support.deid import read, refused, rewritten, values
 from support.part10files import (
     BIG,
@@ -297,3 +298,21 @@ def test_text_that_shifts_to_another_set_does_not_leave(shift: bytes) -> None:
 def test_the_name_of_a_creator_has_an_end() -> None:
     by = profile(SAFE)
     assert b"SAFE" not in made(element(0x00290010, "UT", b"SAFE".ljust(300)), by)
+
+
+def test_a_small_sequence_is_remembered_with_the_character_set_around_it() -> None:
+    by, word = values(), "Größe".encode("latin-1") + b" "
+    more = element(0x00400260, "SQ", item(element(0x00080104, "LO", word) + element(0x00081155, "UI", uid("1.77"))))
+    latin = made(more, by, charset=b"ISO_IR 100")
+    assert word in latin
+    assert made(more, by, charset=b"ISO_IR 100") == latin == made(more, charset=b"ISO_IR 100")
+    for charset in (None, b"ISO_IR 192"):
+        assert word not in made(more, by, charset=charset)
+    assert b"1.77" not in latin
+
+
+def test_sequences_remembered_have_a_bound() -> None:
+    by = values()
+    for number in range(DEID_SEQUENCES + 3):
+        made(element(0x00400260, "SQ", item(element(0x00081155, "UI", uid(f"1.{number + 1000}")))), by)
+    assert 0 < len(Replacer(by, "<", cleaned=False).sequences) <= DEID_SEQUENCES

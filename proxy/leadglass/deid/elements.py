@@ -15,7 +15,7 @@ from leadglass.deid.nesting import HEAD, WITHOUT_VR, Frame, Head, Holds, Nesting
 from leadglass.deid.pixeldata import Taker
 from leadglass.deid.refused import unreadable
 from leadglass.deid.rules import Act
-from leadglass.limits import DEID_REMEMBERED_BYTES
+from leadglass.limits import DEID_REMEMBERED_BYTES, DEID_SEQUENCE_BYTES
 
 NEVER: Final = 1 << 32
 _CREATORS: Final = range(0x10, 0x100)  # elements that name who owns a block of a private group (PS3.5 section 7.8.1)
@@ -259,9 +259,19 @@ class Elements(Nesting):
         frame.before = tag
         form = frame.form
         if act in _INTO and length:
+            after, key = at + size + length, None
+            if length <= DEID_SEQUENCE_BYTES and after <= len(data) and frame is self._frames[0]:
+                key = (frame.character_set, data[at:after])
+                found = frame.replacer.sequences.get(key)
+                if found is not None:
+                    self._out.append(found)
+                    return after
+            begun = len(self._out)
             self._out.append(form.opened(tag, vr))
             look = self._levels.inside(act, frame.look)
             self._push(Holds.ITEMS, at + size, length, frame, look, WITHOUT_VR if vr == b"UN" else form)
+            if key is not None:
+                self._frames[-1].key, self._frames[-1].begun = (frame.replacer, key), begun
             return at + size
         if act is not Act.REMOVE:
             self._out.append(frame.replacer.sequence(act, tag, form))

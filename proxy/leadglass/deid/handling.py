@@ -12,7 +12,7 @@ from leadglass.deid.element import Element
 from leadglass.deid.forms import TEXTS, Form, values_of
 from leadglass.deid.rules import Act, Rules
 from leadglass.deid.values import Values
-from leadglass.limits import DEID_REMEMBERED, DEID_REMEMBERED_BYTES
+from leadglass.limits import DEID_REMEMBERED, DEID_REMEMBERED_BYTES, DEID_SEQUENCES
 
 CHARACTER_SET: Final = 0x00080005
 INTEGER_PIXELS: Final = 0x7FE00010
@@ -82,7 +82,7 @@ class Looks:
 
 
 _looks: WeakKeyDictionary[Rules, dict[frozenset[int], Looks]] = WeakKeyDictionary()
-_Made: TypeAlias = tuple[dict[bytes, bytes], dict[bool, dict[int, bytes]]]
+_Made: TypeAlias = tuple[dict[bytes, bytes], dict[bool, dict[int, bytes]], dict[tuple[bytes, bytes], bytes]]
 _made: WeakKeyDictionary[Values, dict[tuple[str, bool], _Made]] = WeakKeyDictionary()
 
 
@@ -98,12 +98,14 @@ class Replacer:
     """Makes the elements that take the place of others, for one patient, and remembers those that are small.
 
     `made` is keyed by all bytes of what is replaced, its head among them. `fixed` is, with and without written VRs, by tag what
-    replaces every short element of that tag, whatever its value.
+    replaces every short element of that tag, whatever its value. `sequences` has small ones whole, by the character set around
+    them and their bytes: a series says the same of its procedure in every instance.
     """
 
     def __init__(self, values: Values, order: str, *, cleaned: bool) -> None:
         self._values = values
-        self.made, self.fixed = _made.setdefault(values, {}).setdefault((order, cleaned), ({}, {True: {}, False: {}}))
+        made: _Made = _made.setdefault(values, {}).setdefault((order, cleaned), ({}, {True: {}, False: {}}, {}))
+        self.made, self.fixed, self.sequences = made
 
     def replace(self, act: Act, tag: int, vr: bytes, raw: bytes, form: Form, character_set: bytes) -> bytes:
         """Return the element that takes the place of one with the value `raw`.
@@ -135,3 +137,9 @@ class Replacer:
                 self.made.clear()
             self.made[element] = made
         return made
+
+    def remember_sequence(self, key: tuple[bytes, bytes], made: bytes) -> None:
+        """Keep what became of a sequence."""
+        if len(self.sequences) >= DEID_SEQUENCES:
+            self.sequences.clear()
+        self.sequences[key] = made

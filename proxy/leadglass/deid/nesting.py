@@ -46,6 +46,8 @@ class Frame:
     character_set: bytes = b""
     before: int = -1
     creators: dict[int, str] | None = None
+    key: tuple[Replacer, tuple[bytes, bytes]] | None = None  # by which what becomes of a small sequence is remembered
+    begun: int = 0  # where that stands in what may leave
 
 
 class Rest:
@@ -84,6 +86,8 @@ class Nesting:
                 self._out.append(frame.form.item_end)
             elif frame.holds is Holds.ITEMS:
                 self._out.append(frame.form.sequence_end)
+                if frame.key is not None:
+                    frame.key[0].remember_sequence(frame.key[1], b"".join(self._out[frame.begun :]))
 
     def _head(self, data: bytes, at: int, frame: Frame) -> Head | None:
         """Read a head: tag, VR (UN where none is written), length, and the size of the head."""
