@@ -6,6 +6,8 @@ from leadglass.cli import (
     audit,
     config,
     deid,
+    deid_run,
+    deid_verify,
     demo,
     device,
     emergency,
@@ -39,6 +41,8 @@ def _program(*, version: VersionOption = False) -> None:
 
 
 audit.app.command("readiness")(readiness.readiness)
+deid.app.command("run")(deid_run.run)
+deid.app.command("verify")(deid_verify.verify)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("init")(init.init)
