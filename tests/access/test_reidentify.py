@@ -14,8 +14,9 @@ from leadglass.deid.pseudonyms import Patient
 from leadglass.limits import REIDENTIFY_HELD, REIDENTIFY_SECONDS
 from leadglass.model.errors import Refusal
 from support.device import ADMIN
-from support.gateway import OWNER
+from support.gateway import CT, MR, OWNER, SR, US
 from support.oidc import ORIGIN, V1, Browser, Site, site
+from support.views import Viewing, viewing
 
 PAGE = V1 + "reidentify"
 FROM_PAGE = ("Sec-Fetch-Mode: navigate", f"Origin: {ORIGIN}", "Sec-Fetch-Site: same-origin")
@@ -225,3 +226,25 @@ def test_what_may_be_a_name_is_no_pseudonym(text: str) -> None:
 def test_pseudonyms_look_like_pseudonyms() -> None:
     assert is_pseudonym("0123456789ABCDEF")
     assert is_pseudonym("2.25.117570278973537996769800693687333333133")
+
+
+async def named(view: Viewing) -> dict[str, str]:
+    """Return the UIDs of the studies that a view shows, each with its PatientID."""
+    rows: Any = await view.studies()
+    return {row["0020000D"]["Value"][0]: row["00100020"]["Value"][0] for row in rows}
+
+
+async def test_what_a_view_showed_is_told_also_when_it_opens_nothing_any_more(tmp_path: Path) -> None:
+    async with viewing(tmp_path) as view:
+        projects, before = view.run.gateway.projects, await named(view)
+        assert before
+        await projects.rotate("lung", ADMIN)
+        for uid, patient in before.items():
+            assert (await view.ask(f"/dicom-web/studies/{uid}/metadata")).status == 404
+            (study,) = await projects.reidentify("lung", uid)
+            (whose,) = await projects.reidentify("lung", patient)
+            assert study["original"] in {CT.uid, MR.uid, US.uid, SR.uid}
+            assert whose["kind"] == "patient-id"
+        after = await named(view)
+        assert len(after) == len(before)
+        assert before.keys().isdisjoint(after)
