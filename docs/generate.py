@@ -319,6 +319,8 @@ def _kind_rows() -> Rows:
     yield row(
         "several studies at once", lambda kind: "one question with commas" if kind.uid_lists else "one question each"
     )
+    yield row("several values of a key", lambda kind: f"`{kind.lists}` between them" if kind.lists else "not asked for")
+    yield row("counts `limit` from the first match by", lambda kind: named(sorted(kind.from_first)) or "-")
     yield row(
         "sent unencoded in queries", lambda kind: f"`{extra}`" if (extra := kind.unencoded[len(STANDARD) :]) else "-"
     )

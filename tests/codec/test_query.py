@@ -66,6 +66,16 @@ def test_the_forwarded_query_has_one_order_and_a_limit() -> None:
     assert search(*reversed((*pairs, *more))).text == search(*pairs, *more).text
 
 
+def test_orthancs_limit_counts_from_the_first_match_by_modality() -> None:
+    kind = KINDS["orthanc"]
+    pairs = [("ModalitiesInStudy", "CT"), ("limit", "10"), ("offset", "20")]
+    found = parse_search(pairs, path={}, returned=frozenset(), needed=(), from_first=kind.from_first)
+    assert found.text == "00080061=CT&limit=30&offset=20"
+    assert found.page(5, 0) == "00080061=CT&limit=5"
+    assert search(*pairs).text == "00080061=CT&limit=10&offset=20"
+    assert found.without("00080061").text == "limit=10&offset=20"
+
+
 def test_a_missing_limit_is_ours() -> None:
     assert search().text == f"limit={SEARCH_ROWS}"
 

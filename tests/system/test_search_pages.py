@@ -114,6 +114,16 @@ async def test_a_page_is_full_whatever_is_hidden(run: Running, shelf: Shelf) -> 
     assert "warning" not in rest.headers
 
 
+async def test_pages_by_modality_follow_one_another(run: Running, shelf: Shelf) -> None:
+    """Orthanc by itself gives an empty second page of a search by modality."""
+    token, walked = run.token(), list[str]()
+    for offset in range(0, 200, 30):
+        answer = await run.ask(f"/dicom-web/studies?ModalitiesInStudy=MR&limit=30&offset={offset}", token=token)
+        walked += (row[TAGS["studies"]]["Value"][0] for row in answer.json)
+    assert set(shelf.many) <= set(walked)
+    assert len(walked) == len(set(walked))
+
+
 @pytest.mark.parametrize("level", ["studies", "series", "instances"])
 async def test_orthanc_is_asked_for_the_modalities_of_a_role_alone(
     tmp_path: Path, orthanc: Orthanc, level: str

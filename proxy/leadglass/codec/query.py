@@ -40,7 +40,7 @@ class Search:
     paths, `include_all` stands for `includefield=all`. `added` lists the tags that were asked for beyond the request and
     must be cut from every row. `flags` are the other control keys. `limit` is never more than a page. `order` is the order in which pages of the archive follow one another when asked,
     `unencoded` are the characters that it wants as they are, `lists` is what separates several values of a key (none where
-    it takes one value alone).
+    it takes one value alone), `from_first` are keys with which its limit counts from the first match.
     """
 
     matching: Mapping[str, tuple[str, ...]]
@@ -54,6 +54,7 @@ class Search:
     order: str = ""
     unencoded: str = STANDARD
     lists: str = ""
+    from_first: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -70,7 +71,7 @@ class Search:
         pairs.extend(f"{flag}={self.flags[flag]}" for flag in _FLAGS if flag in self.flags)
         if self.order:
             pairs.append(f"orderby={self.order}")
-        pairs.append(f"limit={limit}")
+        pairs.append(f"limit={limit + (0 if self.from_first.isdisjoint(self.written) else offset)}")
         if offset:
             pairs.append(f"offset={offset}")
         return "&".join(pairs)
@@ -130,13 +131,14 @@ def parse_search(
     raw: str = STANDARD,
     order: str = "",
     lists: str = "",
+    from_first: frozenset[str] = frozenset(),
 ) -> Search:
     """Parse the decoded pairs of a search.
 
     `path` maps the tags of UIDs that the path names to their values: a matching key may repeat but not contradict
     them. `returned` are the tags that every row carries unasked, `needed` those that judging needs. `raw` are the
     characters that the archive wants unencoded, `order` is the order in which its pages follow one another when asked,
-    `lists` separates several values of a key. A limit beyond a page is a page: the standard lets a server have its own.
+    `lists` separates several values of a key, `from_first` are keys with which its limit counts from the first match. A limit beyond a page is a page: the standard lets a server have its own.
     Raises Refusal `query-refused` with the key at fault.
     """
     matching: dict[str, tuple[str, ...]] = {}
@@ -178,6 +180,7 @@ def parse_search(
         order,
         raw,
         lists,
+        from_first,
     )
 
 

@@ -84,6 +84,8 @@ def test_the_real_one_is_as_the_row_says(orthanc: Orthanc) -> None:
     for route in ROUTES:
         if route.method != "GET" or not route.transaction.startswith("wado-rs.") or "{attribute}" in route.template:
             continue
+        if "/handles/" in route.template:  # of research views: the gateway's own
+            continue
         ask = table.match(asked_as("/dicom-web" + route.template.format(**words))).ask
         target = f"/dicom-web{ask.path}" + (f"?{ask.query}" if ask.query else "")
         status, *_ = orthanc.request("GET", target, headers={"Accept": ask.accept})

@@ -21,7 +21,8 @@ class Kind:
 
     `links` is the dialect in which it takes the origin that links are built from; `builds_links` says that it does so well.
     `uid_lists` says that a key matches any of several UIDs with commas between them. `lists` is what separates several
-    values of any other key, none where it takes one alone. `unencoded` are the characters of a query
+    values of any other key, none where it takes one alone. `from_first` are the keys with which its limit counts from the
+    first match and not from the offset. `unencoded` are the characters of a query
     that it wants as they are. `versions` are names of its parts, each with the address at which it tells its version. `order`
     is the `orderby` that makes its pages follow one another, by level; none where they do, or where it cannot be asked.
     `lacks` names the transactions that it does not have, `wado-rs.*` for a family. `thumbnails` are asked for as small
@@ -39,6 +40,7 @@ class Kind:
     builds_links: bool = False
     uid_lists: bool = False
     lists: str = ""
+    from_first: frozenset[str] = frozenset()
     unencoded: str = STANDARD
     versions: tuple[tuple[str, str], ...] = ()
     order: Mapping[str, str] = field(default_factory=lambda: _NONE)

@@ -192,7 +192,7 @@ class Table:
             named = {known: uid for known, uid in bound.items() if uid is not None}
             search = parse_search(
                 request.query, path=named, returned=entry.returned, needed=entry.needed,
-                raw=self._kind.unencoded, order=entry.order, lists=self._kind.lists,
+                raw=self._kind.unencoded, order=entry.order, lists=self._kind.lists, from_first=self._kind.from_first,
             )  # fmt: skip
             resource, query = replace(resource, query=search.matching), search.text
         else:
