@@ -18,8 +18,9 @@ from bench.rig import RAISED, BenchError, Rig
 from bench.rows import ROWS as PEERS
 from bench.rows import Bench
 from bench.searches import SEARCHES
+from bench.views import VIEWS
 
-ROWS = {**PEERS, **people.ROWS, **viewer.ROWS, **BACKUP, **LINKS, **SEARCHES}
+ROWS = {**PEERS, **people.ROWS, **viewer.ROWS, **BACKUP, **LINKS, **SEARCHES, **VIEWS}
 _RESULTS = Path(__file__).parent / "results"
 CONDITIONS = (
     """Everything on in the gateway: ES256 token, enrolled device with posture reported over mTLS, leased decision of \

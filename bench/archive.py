@@ -166,8 +166,8 @@ def write(folder: Path, base: str) -> list[tuple[str, Path, str]]:
                 out.write(_part("application/dicom", header.getvalue() + _pixel_element(pixels)))
             out.write(f"--{_BOUNDARY}--\r\n".encode())
         served.append((study.path, file, DICOM))
-    page = [Study(f"listed/{number}", 1) for number in range(ROWS)]
-    for study in page:  # what is asked about each of them to judge the page
+    page = [CHEST, *(Study(f"listed/{number}", 1) for number in range(1, ROWS))]
+    for study in page[1:]:  # what is asked about each of them to judge the page
         (folder / f"{study.uid}.json").write_text(json.dumps([_row(study)]))
         put(f"{study.path}/series", json.dumps([_series(study)]).encode(), JSON)
     (folder / ".json").write_text(json.dumps([_row(study) for study in page]))  # of no study in particular

@@ -44,6 +44,10 @@ limits: {{per_subject: 1000000/s, per_source_unauthenticated: 20/s}}
 """
 
 
+PROJECT = "bench"
+"""The research project, and the role that works in it."""
+
+
 class BenchError(Exception):
     """The bench cannot go on. `str()` says why."""
 
@@ -81,12 +85,12 @@ class Rig:
         """Return those tokens."""
         return [line.rpartition(" ")[2] for line in self.tokens.read_text().splitlines()]
 
-    def token_of(self, person: str) -> str:
-        """Return a token of a radiologist of this name."""
+    def token_of(self, person: str, *roles: str) -> str:
+        """Return a token of somebody of this name: a radiologist unless other roles are named."""
         now = int(SystemClock().now())
         claims = {
             "iss": _ISSUER, "aud": "leadglass", "sub": person, "client_id": "bench", "jti": person, "iat": now,
-            "exp": now + 4 * 3600, "roles": ["radiologist"], "acr": "mfa", "auth_time": now,
+            "exp": now + 4 * 3600, "roles": list(roles) or ["radiologist"], "acr": "mfa", "auth_time": now,
         }  # fmt: skip
         return self._key.sign(claims, typ="at+jwt")
 
@@ -149,6 +153,8 @@ class Rig:
         folder = self.folder
         for name in ("var", "policies/data"):
             (folder / name).mkdir(mode=0o700, parents=True)
+        projects = {PROJECT: {"roles": [PROJECT]}}
+        (folder / "policies/data/research.yaml").write_text(json.dumps({"purposes": ["HRESCH"], "projects": projects}))
         (folder / "jwks.json").write_text(json.dumps({"keys": [self._key.public_jwk()]}))
         self.tokens.write_text("".join(f"Authorization: Bearer {self.token_of(person)}\n" for person in PEOPLE[:-1]))
         self._metrics = metrics
