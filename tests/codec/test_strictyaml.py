@@ -45,3 +45,12 @@ def test_lines_are_those_of_the_deepest_part_that_is_there() -> None:
     tree = strictyaml.load("f.yaml", b"# head\na:\n  b:\n    - c: 1\n    - d: 2\n")
     paths: list[tuple[str | int, ...]] = [(), ("a",), ("a", "b", 1), ("a", "b", 1, "d", "x"), ("z",)]
     assert [strictyaml.line(tree, path) for path in paths] == [1, 2, 5, 5, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [(b"a: &x [1]\nb: *x\n", "aliases"), (b"a: [[1]]\n", "nested too deeply")]
+)
+def test_a_tree_is_spelt_out_within_a_depth(text: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        strictyaml.spelt_out(strictyaml.load("f.yaml", text), 2)
+    strictyaml.spelt_out(strictyaml.load("f.yaml", b"a: [1]\nb: [1]\n"), 2)

@@ -65,17 +65,5 @@ def read(path: Path, yaml_bytes: int, json_bytes: int) -> Document:
 
 def _yaml(path: Path, text: bytes) -> object:
     value = strictyaml.load(str(path), text, lines=False)
-    _check(value, set(), NESTING_DEPTH)
+    strictyaml.spelt_out(value, NESTING_DEPTH)
     return value
-
-
-def _check(node: object, seen: set[int], depth: int) -> None:
-    if not isinstance(node, dict | list):
-        return
-    if depth == 0:
-        raise ValueError("nested too deeply")
-    if id(node) in seen:
-        raise ValueError("anchors and aliases are not taken")
-    seen.add(id(node))
-    for item in node.values() if isinstance(node, dict) else node:
-        _check(item, seen, depth - 1)

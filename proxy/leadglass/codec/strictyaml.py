@@ -67,6 +67,26 @@ def load(where: str, text: bytes, *, lines: bool = True) -> Any:  # noqa: ANN401
         raise ConfigurationError("is not YAML", where=where, hint="mend the YAML") from None
 
 
+def spelt_out(tree: object, depth: int) -> None:
+    """Make sure that each part of a tree stands where it is written, within `depth` levels.
+
+    Ten lines of aliases could stand for gigabytes. Raises ValueError.
+    """
+    _spelt_out(tree, set(), depth)
+
+
+def _spelt_out(node: object, seen: set[int], depth: int) -> None:
+    if not isinstance(node, dict | list):
+        return
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    if id(node) in seen:
+        raise ValueError("anchors and aliases are not taken")
+    seen.add(id(node))
+    for item in node.values() if isinstance(node, dict) else node:
+        _spelt_out(item, seen, depth - 1)
+
+
 def line(tree: object, path: Sequence[str | int]) -> int:
     """Return the line (1-based) of the deepest part of `path` that a tree with lines has."""
     node: Any = tree

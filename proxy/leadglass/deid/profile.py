@@ -179,25 +179,13 @@ def parse(where: str, text: bytes) -> Profile:
     if not isinstance(tree, dict) or "name" in tree:
         raise ConfigurationError("is not a mapping of a profile's fields", where=where, hint="its name is its file's")
     try:
-        _check(tree, set(), _DEPTH)
+        strictyaml.spelt_out(tree, _DEPTH)
         return Profile.model_validate_json(orjson.dumps({**tree, "name": name}))
     except ValidationError as error:
         lined = strictyaml.load(where, text)
         raise ConfigurationErrors([_fault(where, lined, one) for one in error.errors(include_url=False)]) from None
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"is not usable YAML: {str(error).splitlines()[0]}", where=where) from None
-
-
-def _check(node: object, seen: set[int], depth: int) -> None:
-    if not isinstance(node, dict | list):
-        return
-    if depth == 0:
-        raise ValueError("nested too deeply")
-    if id(node) in seen:
-        raise ValueError("anchors and aliases are not taken")
-    seen.add(id(node))
-    for item in node.values() if isinstance(node, dict) else node:
-        _check(item, seen, depth - 1)
 
 
 def _fault(where: str, tree: object, error: ErrorDetails) -> ConfigurationError:
