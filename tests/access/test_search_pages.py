@@ -11,6 +11,7 @@ from leadglass.access.cursors import Cursors
 from leadglass.access.live import Running as Exchanging
 from leadglass.access.search import LITERAL, MORE
 from leadglass.limits import CURSOR_SECONDS, SEARCH_BLUR, SEARCH_SCANNED, STUDY_ROWS
+from leadglass.model.decision import Obligation
 from leadglass.policy.decide import Policy
 from support.facts import series_row, study_row
 from support.gateway import HOST, Answer, Running, running
@@ -377,3 +378,20 @@ async def test_the_archive_is_asked_for_what_a_role_may_see(limited: tuple[Runni
     run.archive.clear()
     await search(run, "ModalitiesInStudy=US", run.token("reader"))  # what is asked for stays, and is judged
     assert "00080061=US&" in run.archive.asked[0]
+
+
+async def test_rows_that_would_leave_otherwise_than_was_asked_do_not_leave(
+    run: Running, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive was asked by what the whole search is obliged to: a key that rows then hide was matched already."""
+    shelf.uids = shown(3)
+    decide = Policy.decide
+
+    async def obliged(self: Policy, question: Any, decision_id: str) -> Any:  # noqa: ANN401 - passed on
+        decision = await decide(self, question, decision_id)
+        hidden = (Obligation("hide-attributes", {"attributes": ["00101040"]}),)
+        return decision._replace(obligations=hidden if question.studies else ())
+
+    monkeypatch.setattr(Policy, "decide", obliged)
+    answer = await search(run, "PatientAddress=Main*")
+    assert (answer.status, answer.reasons) == (409, ["view-changed"])
