@@ -8,6 +8,7 @@ from typing import Any
 import pydicom
 import pytest
 
+from leadglass.deid.pseudonyms import Patient
 from leadglass.model.reasons import Code
 from support.gateway import CT, MR, SR, US, multipart
 from support.views import BY, Viewing, viewing
@@ -78,6 +79,27 @@ async def test_what_is_refused(view: Viewing, target: str, method: str, said: Co
     await view.studies()
     answer = await view.ask(target, method=method)
     assert answer.reasons == [said]
+
+
+async def test_a_handle_opens_nothing_that_the_profile_does_not_show(view: Viewing) -> None:
+    """The profile may have been another when the handle was made."""
+    base = f"/dicom-web/studies/{value(await ct(view), '0020000D')}"
+    assert (await view.ask(f"{base}/metadata")).status == 200
+    projects = view.run.gateway.projects
+    names = projects.pseudonyms(projects.get("lung"), Patient("", "", "-"), 0)
+    series, sop = names.uid(CT.series), names.uid(CT.instances[0].sop)
+    for path, said in (("7FE00010", 200), ("00420011", 404), ("00880200/1/7FE00010", 404)):
+        handle = names.uid(f"{CT.instances[0].sop}/{path}")
+        await projects.keep(projects.get("lung"), names.take())
+        view.run.archive.answer(
+            f"{PLACE}/series/{CT.series}/instances/{CT.instances[0].sop}/bulkdata/{path}",
+            b"\0" * 16,
+            Content_Type="application/octet-stream",
+        )
+        answer = await view.ask(f"{base}/series/{series}/instances/{sop}/handles/{handle}")
+        assert answer.status == said
+        if said != 200:
+            assert answer.reasons == [Code.STUDY_NOT_VISIBLE]
 
 
 async def test_nothing_is_stored_into_a_view(view: Viewing) -> None:

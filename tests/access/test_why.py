@@ -60,6 +60,20 @@ async def test_a_hidden_study_and_an_absent_one_read_alike(place: Site) -> None:
     assert said[0][0] == ["study-not-visible"]
 
 
+async def test_whoever_said_so(place: Site) -> None:
+    """A hidden study is policy's word, a series that is not there another's: having an explanation must not tell which."""
+    browser = await place.signed_in()
+    said, pages = [], []
+    for path in (f"{MR.uid}/metadata", f"{CT.uid}/series/1.2.3/metadata"):
+        answer = await browser.ask(PATH + await refused(browser, f"/dicom-web/studies/{path}"))
+        assert answer.status == 200
+        said.append((answer.json["reasons"], answer.json["why"], answer.json["helps"]))
+        page = await browser.look(f"/dicom-web/studies/{path}")
+        pages.append(f"{PATH}{page.decision_id}".encode() in page.body)
+    assert said[0] == said[1]
+    assert pages == [True, True]
+
+
 async def test_nobody_else_is_told(place: Site) -> None:
     browser = await place.signed_in()
     await place.run.tell("fail")

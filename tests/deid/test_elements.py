@@ -175,6 +175,15 @@ def test_a_safe_private_block_stays(syntax: str) -> None:
     assert 0x00290011 not in found
 
 
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_creator_of_two_names_is_none(syntax: str) -> None:
+    more = element(0x00290010, "LO", b"SAFE\\SECRET ", syntax=syntax) + element(
+        0x00291001, "LO", b"told", syntax=syntax
+    )
+    assert b"SECRET" not in (out := made(more, profile(SAFE), syntax))
+    assert b"told" not in out
+
+
 def test_a_creator_reserves_in_its_own_item_alone() -> None:
     by = profile(SAFE)
     inner = element(0x00291001, "SH", b"SECRET")

@@ -146,9 +146,9 @@ def test_bulk_data_stay_only_by_the_uri_they_are_given() -> None:
 
 
 def test_pixels_never_stay_inline() -> None:
-    inline = row(_7FE00010={"vr": "OW", "InlineBinary": "AAAA"}, _00282000={"vr": "OB", "InlineBinary": "AAAA"})
+    inline = row(_7FE00010={"vr": "OW", "InlineBinary": "AAAA"}, _00283006={"vr": "OW", "InlineBinary": "AAAA"})
     assert deidentify_row(inline, values()) == row(
-        _7FE00010={"vr": "OW"}, _00282000={"vr": "OB", "InlineBinary": "AAAA"}
+        _7FE00010={"vr": "OW"}, _00283006={"vr": "OW", "InlineBinary": "AAAA"}
     )
 
 
@@ -175,6 +175,19 @@ def test_what_has_not_the_form_of_an_attribute_does_not_pass(attribute: object) 
 @pytest.mark.parametrize("name", ["Doe", "0010001Z", "000811", "+0080060", " 0080060", "Doe_0060"])
 def test_names_that_are_no_tags_do_not_pass(name: str) -> None:
     assert deidentify_row({name: {"vr": "LO", "Value": ["x"]}}, values()) == {}
+
+
+def test_pictures_in_items_are_gone() -> None:
+    data = row(_00283010={"vr": "SQ", "Value": [row(_7FE00010={"vr": "OW", "BulkDataURI": "u"})]})
+    assert deidentify_row(data, values(), bulk=lambda _uri, _path: "ours") == row(_00283010={"vr": "SQ", "Value": [{}]})
+
+
+def test_private_text_is_cleaned_where_all_text_is() -> None:
+    block = SafeBlock(creator="ACME", group="0019", elements=("0C",))
+    one = values(Option.RETAIN_SAFE_PRIVATE, Option.CLEAN_STRUCTURED, private=(block,))
+    item = row(_00190010={"vr": "LO", "Value": ["ACME"]}, _0019100C={"vr": "LO", "Value": ["head of Jane Doe"]})
+    told = deidentify_row(row(_0040A730={"vr": "SQ", "Value": [item]}), one)
+    assert told["0040A730"]["Value"][0]["0019100C"]["Value"] == ["head of"]
 
 
 def test_private_attributes_stay_by_the_creator_in_the_same_item() -> None:

@@ -53,13 +53,26 @@ async def asked(*pairs: tuple[str, str], rules: Rules = MOVED, days: int = 365) 
         (("StudyDate", "00010101-"), "includefield=00080020"),  # every date, whatever it is
         (("StudyDate", ""), "00080020="),
         (("PatientID", "ABCD"), "00100020=P*1&includefield=00100020"),
-        (("PatientID", "NOBODY"), "00100020=NOBODY&includefield=00100020"),
+        (("PatientID", "NOBODY"), "00100020=LEADGLASS-NOBODY&includefield=00100020"),
         (("PatientName", "ABCD"), "00100020=P*1&includefield=00100010"),
         (("AccessionNumber", "ABCD"), "00080050=P*1&includefield=00080050"),
     ],
 )
 async def test_what_the_archive_is_asked(pair: tuple[str, str], text: str) -> None:
     assert await asked(pair) == text
+
+
+async def test_where_few_can_match_the_archive_is_not_asked_by_dates() -> None:
+    """How long it takes would tell whether a real date lies in a range, and so by how many days it moved."""
+    dates = ("StudyDate", "20260101-20260131")
+    for few, text in (
+        (("PatientID", "ABCD"), "00100020=P*1&includefield=00080020,00100020"),
+        (("StudyInstanceUID", "1.2"), "0020000D=1.2&includefield=00080020"),
+    ):
+        assert await asked(dates, few) == text
+    came = search(dates)
+    inside = await Matching.of(came, MOVED).asked(came, MOVED, 365, original, inside=True)
+    assert "00080020=" not in inside.text
 
 
 HIDDEN = [

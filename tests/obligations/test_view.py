@@ -67,9 +67,12 @@ def test_pixels_and_bulk_data_of_the_view() -> None:
     view, _ = looking(TARGET, STUDY)
     assert view.judge(Header("", sop_class_uid="1.2.840.10008.5.1.4.1.1.2", modality="CT")) is not None
     assert view.judge(Header("", sop_class_uid="1.2.840.10008.5.1.4.1.1.6.1", modality="US")) is None
-    assert view.shows_bulk(0x7FE00010)
-    assert not view.shows_bulk(0x00420011)  # an encapsulated document
-    assert not view.shows_bulk(0x00100010)
+    assert view.shows_bulk("7FE00010")
+    assert not view.shows_bulk("00420011")  # an encapsulated document
+    assert not view.shows_bulk("00100010")
+    assert not view.shows_bulk("00283010.7FE00010")  # a picture in an item, which nobody judged
+    assert view.shows_bulk("00283010.00283006")  # LUT Data
+    assert not view.shows_bulk("00880200.00283006")  # of an icon, which is not shown
     assert view.handle("1.2", "7FE00010") != view.handle("1.3", "7FE00010")
 
 

@@ -1,5 +1,6 @@
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -126,3 +127,14 @@ async def test_bits_that_are_none_of_a_value_do_not_leave(
     told = b"".join([piece async for piece in frames(content, header, regions, "").body])
     black = bytes(8) if regions else b""
     assert black + left.to_bytes(2, "little") * (12 if regions else 16) in told
+
+
+async def test_bytes_behind_the_last_frame_of_bulk_data_do_not_leave() -> None:
+    for frames_told, left in ((1, b"x" * 16 + bytes(16)), (2, b"x" * 16 + b"Demo^Patient    ")):
+        header = replace(HEADER, frames=frames_told)
+        content = Content(
+            parse_content_type(OCTETS), body(parts("application/octet-stream", b"x" * 16 + b"Demo^Patient    "))
+        )
+        told = b"".join([piece async for piece in frames(content, header, (), "", whole=True).body])
+        assert left in told
+        assert (b"Demo" in told) is (frames_told > 1)

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from leadglass.deid.headers import header_of
+from leadglass.deid.masks import Mask, Masks, Rectangle
 from leadglass.model.errors import Cut, Refusal
 from leadglass.model.facts import Resource, Study
 from leadglass.model.reasons import Code
@@ -75,6 +76,27 @@ async def test_metadata_has_handles_and_no_address_of_the_archive() -> None:
     assert (await projects.original(handle) or ("", ""))[1] == "1/7FE00010"
     assert "00420011" not in row or "BulkDataURI" not in row["00420011"]
     assert row["00120062"]["Value"] == ["YES"]
+
+
+async def test_pictures_in_items_have_no_handles_nor_do_masked_ones_of_floats() -> None:
+    floats = {"7FE00008": {"vr": "OF", "BulkDataURI": "http://archive/floats"}, "00280010": element("US", 4)}
+    row = {
+        **instance("1"),
+        **floats,
+        "00280011": element("US", 4),
+        "00080070": element("LO", "ACME"),
+        "00081090": element("LO", "Writer"),
+        "00283010": {"vr": "SQ", "Value": [{"7FE00010": {"vr": "OW", "BulkDataURI": "http://archive/nested"}}]},
+    }
+    region = Rectangle(left=0, top=0, width=4, height=1)
+    mask = Mask(manufacturer="ACME", model="Writer", rows=4, columns=4, remove=(region,))
+    for masks, shown_floats in ((Masks(), True), (Masks((mask,)), False)):
+        view, _ = looking("/dicom-web/studies/1.2/metadata", STUDY, masks=masks)
+        (made,) = [piece async for piece in metadata(view, body([row]), Resource("study", "1.2"), STUDY)]
+        (found,) = orjson.loads(made)
+        assert "BulkDataURI" not in str(found["00283010"])
+        assert ("BulkDataURI" in found.get("7FE00008", {})) is shown_floats
+        assert ("BulkDataURI" in found["7FE00010"]) is shown_floats
 
 
 @pytest.mark.parametrize("told", [{}, {"0020000D": element("UI", "1.9")}, {"0020000E": element("UI", "1", "2")}])

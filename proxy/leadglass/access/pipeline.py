@@ -55,7 +55,8 @@ class AccessPipeline:
                 await _stages(services, scope, incoming, body, reply)
             except Refusal as refusal:
                 invite(services, incoming.head, refusal)
-                offer(services, incoming.head, refusal, scope.decision_id)
+                subject = scope.subject
+                offer(services, incoming.head, refusal, scope.decision_id, None if subject is None else subject.session)
                 await _refuse(scope, refusal, reply)
             except ClientGone:
                 scope.finished(_begun(scope, reply), reply.sent, "client-gone")

@@ -25,12 +25,14 @@ def with_query(path: str, **asked: str | None) -> str:
     return f"{path}?{urlencode(told, quote_via=quote)}" if told else path
 
 
-def offer(services: Services, head: RawHead, refusal: Refusal, decision_id: str) -> None:
-    """Write the ways onto a refusal, for the page that may say it."""
+def offer(services: Services, head: RawHead, refusal: Refusal, decision_id: str, session: str | None = None) -> None:
+    """Write the ways onto a refusal, for the page that may say it. `session` is whose browser it is, where that is known."""
+    told = say(refusal).codes[0]
+    if told == Code.STUDY_NOT_VISIBLE and session is not None:
+        services.why.hide(session, decision_id)
     if any(name == b"authorization" for name, _ in head.fields):
         return
     back = landing(head.target.decode("ascii", "replace"))
-    told = say(refusal).codes[0]
     ways = []
     if services.why.knows(decision_id):
         ways.append((with_query(WHY, decision=decision_id), "Why, and what would help"))

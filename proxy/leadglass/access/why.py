@@ -16,6 +16,7 @@ from leadglass.clock import Clock
 from leadglass.limits import REFUSALS_KEPT, REFUSALS_KEPT_BYTES, REFUSALS_KEPT_SECONDS
 from leadglass.model.control import PeerFacts
 from leadglass.model.decision import Decision
+from leadglass.model.disclosure import say
 from leadglass.model.errors import refuse
 from leadglass.model.question import Question
 from leadglass.model.reasons import Code
@@ -29,10 +30,14 @@ from leadglass.policy.wasm import WasmEngine
 _NOTHING: Final = "nothing is known of this decision: it is another person's, too long ago, or was made before any rule"
 
 
+_WORDS: Final = say(refuse(Code.STUDY_NOT_VISIBLE))
+_HIDDEN: Final = Personal(_WORDS.codes, (_WORDS.detail,), ())
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     session: str
-    judged: bytes
+    judged: bytes  # empty where there is nothing to be said but that
     at: float  # monotonic seconds
 
 
@@ -51,7 +56,17 @@ class Why:
         session = question.subject.session
         if session is None or not decision.input or len(decision.input) > REFUSALS_KEPT_BYTES:
             return
-        self._kept[decision.id] = _Kept(session, decision.input, self._clock.monotonic())
+        self._put(decision.id, _Kept(session, decision.input, self._clock.monotonic()))
+
+    def hide(self, session: str, decision_id: str) -> None:
+        """Remember that a session was told no more than that there is no such study, whoever or whatever said so.
+
+        All of these are explained alike and with the same effort, or having one would tell what lies behind it.
+        """
+        self._put(decision_id, _Kept(session, b"", self._clock.monotonic()))
+
+    def _put(self, decision_id: str, kept: _Kept) -> None:
+        self._kept[decision_id] = kept
         if len(self._kept) > REFUSALS_KEPT:
             self._forget(next(iter(self._kept)))
 
@@ -84,6 +99,8 @@ class Why:
             self._waiting.discard(kept.session)
 
     async def _made(self, decision_id: str, kept: _Kept) -> Personal:
+        if not kept.judged:
+            return _HIDDEN
         try:
             said = await asyncio.to_thread(_explained, self._policy.active.files, kept.judged)
         except NoAnswer as none:

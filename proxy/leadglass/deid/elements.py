@@ -230,9 +230,10 @@ class Elements(Nesting):
                 return Act.REMOVE
             if not self._whole(data, at, frame, head):
                 return None
-            named_by = values_of(data[at + size : at + size + length], b"LO", frame.character_set) or [""]
-            frame.creators = {**(frame.creators or {}), tag: named_by[0]}
-            return rules.act(tag, named_by[0])
+            names = values_of(data[at + size : at + size + length], b"LO", frame.character_set) or []
+            named_by = names[0] if len(names) == 1 else ""  # of two values, the second would stay unseen
+            frame.creators = {**(frame.creators or {}), tag: named_by}
+            return rules.act(tag, named_by)
         creator = (frame.creators or {}).get(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
         act = rules.act(tag, creator)
         return Act.CLEAN if act is Act.KEEP and frame.look is self._levels.cleaned and vr in SPELLED else act

@@ -104,24 +104,26 @@ class _Walk:
                 name = f"{tag:08X}"  # noqa: PLW2901 - its one spelling
             act = acts.get(tag)
             if act is None:
-                act = self._private(row, tag) if tag & _PRIVATE else Act.REMOVE
+                act = self._private(row, tag, attribute, acts) if tag & _PRIVATE else Act.REMOVE
             if act is Act.KEEP and (vr := attribute.get("vr")) == VRS.get(name) and vr in _SCALAR:
                 values = attribute.get("Value")  # nearly all that stays is one text or number
                 if type(values) is list and len(values) == 1 and type(values[0]) in _SCALARS:
                     done[name] = {"vr": vr, "Value": values}
                     continue
-            if act is not Act.REMOVE:
+            if act is not Act.REMOVE and not (path and tag in _PIXELS):  # nobody has judged pictures in items
                 done[name] = self._one(name, tag, act, attribute, acts, path, depth)
         return done
 
-    def _private(self, row: Mapping[str, Any], tag: int) -> Act:
+    def _private(self, row: Mapping[str, Any], tag: int, about: Mapping[str, Any], acts: Mapping[int, Act]) -> Act:
         element = tag & 0xFFFF
         reserved = tag if element < 0x100 else tag & 0xFFFF0000 | element >> 8  # noqa: PLR2004 - PS3.5 section 7.8.1
         attribute = row.get(f"{reserved:08X}")
         creators = attribute.get("Value") if isinstance(attribute, dict) else None
         if not isinstance(creators, list) or len(creators) != 1 or not isinstance(creators[0], str):
             return Act.REMOVE
-        return self._rules.act(tag, creators[0])
+        act = self._rules.act(tag, creators[0])
+        told = act is Act.KEEP and acts is self._rules.cleaned and reserved != tag
+        return Act.CLEAN if told and about.get("vr") in TEXT else act
 
     def _one(  # noqa: PLR0917 - one attribute, and where it stands
         self,

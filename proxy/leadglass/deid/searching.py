@@ -26,6 +26,9 @@ from leadglass.model.reasons import Code
 Original: TypeAlias = Callable[[int, str], Awaitable[str | None]]
 """What an identifier stands for: its tag and its pseudonym in, the identifier or None (nobody's) out."""
 
+NOBODY: Final = "LEADGLASS-NOBODY"
+"""What is asked for in place of an identifier that stands for nothing."""
+
 _RANGE: Final = re.compile(r"(?P<low>[0-9]{8})?(?P<to>-)?(?P<high>[0-9]{8})?")  # PS3.4 section C.2.2.2.5
 _WILD: Final = re.compile(r"[*?\\,]")
 
@@ -103,15 +106,23 @@ class Matching:
                 raise hidden(path)
         return cls(dates, identifiers)
 
-    async def asked(self, search: Search, rules: Rules, shift_days: int, original: Original) -> Search:
-        """Return the search as the archive is asked. An identifier that stands for nothing is asked for as it is, in vain."""
+    async def asked(
+        self, search: Search, rules: Rules, shift_days: int, original: Original, *, inside: bool = False
+    ) -> Search:
+        """Return the search as the archive is asked. `inside` says that it is one within a study.
+
+        What takes longer tells, too. So an identifier that stands for nothing is not asked for, or a real one would be found
+        and dropped; and where few can match, their dates are looked at here alone: whether the archive found something in a
+        range that is wider by a number of days that is known would tell by how many those of a patient moved.
+        """
+        few = inside or bool(self.identifiers) or any(vr(path) == "UI" for path in search.matching)
         for path, dates in self.dates.items():
             wider = str(dates.wider(shift_days))
-            search = search.without(path) if wider == "-" else search.keyed(path, (wider,))
+            search = search.without(path) if few or wider == "-" else search.keyed(path, (wider,))
         for path, pseudonym in self.identifiers.items():
             found = await original(int(path, 16), pseudonym)
             asked = KEYWORDS["PatientID"] if path == KEYWORDS["PatientName"] else path  # one pseudonym stands for both
-            search = search.without(path).keyed(asked, (pseudonym if found is None else found,))
+            search = search.without(path).keyed(asked, (NOBODY if found is None else found,))
 
         def stays(path: str) -> bool:
             return all(rules.act(int(tag, 16)) is not Act.REMOVE for tag in path.split("."))

@@ -23,7 +23,7 @@ from leadglass.obligations import viewframes, viewparts, viewrows
 from leadglass.obligations.masked import masked, uncropped, wanted
 from leadglass.obligations.occasion import Content, Occasion
 from leadglass.obligations.treatment import PageRow, Params, Treatment, Verdict
-from leadglass.obligations.view import View
+from leadglass.obligations.view import PIXELS, View
 
 _READS: Final = frozenset({"search", "retrieve", "render"})
 _Way: TypeAlias = Literal["rows", "parts", "metadata", "frames", "bulk", "picture"]
@@ -43,7 +43,6 @@ _WAYS: Final[Mapping[str, _Way]] = {
     "wado-rs.bulkdata": "bulk",
 }  # fmt: skip
 _PICTURES: Final = frozenset({"image/jpeg", "image/png"})
-_PIXELS: Final = "7FE00010"
 _JSON: Final = parse_content_type("application/dicom+json")
 
 
@@ -108,7 +107,10 @@ class Deidentify(Treatment):
             return match
         way = _WAYS[match.route.transaction]
         if match.search is not None and self._matching is not None:
-            search = await self._matching.asked(match.search, view.lens.rules, view.shift_days, view.original)
+            inside = match.resource.study_uid is not None
+            search = await self._matching.asked(
+                match.search, view.lens.rules, view.shift_days, view.original, inside=inside
+            )
             # What rows are matched by, the client asked for by its keys (PS3.18 section 10.6.3.3), so it stays in them.
             more = tuple(tag for tag in search.added if tag not in match.search.added)
             search = replace(search, include=(*search.include, *more), added=match.search.added)
@@ -121,12 +123,14 @@ class Deidentify(Treatment):
         """Make sure that the picture asked for is in the view. Raises Refusal."""
         resource = occasion.match.resource
         study, series, instance = resource.study_uid or "", resource.series_uid, resource.instance_uid
+        if way == "bulk" and not view.shows_bulk(resource.attribute or ""):
+            raise refuse(Code.STUDY_NOT_VISIBLE, "a handle of what this profile does not show, though one did")
         if instance is not None and series is not None:
             header = (await view.pictures.of_series(study, series)).get(instance)
             if header is None:
                 raise refuse(Code.STUDY_NOT_VISIBLE, "not an instance of this series")
             judgement = view.lens.pixels.judge(header)
-            if way == "bulk" and not (resource.attribute or "").endswith(_PIXELS):
+            if way == "bulk" and resource.attribute not in PIXELS:
                 return
             if judgement.verdict == "mask" and way == "bulk":
                 raise refuse(Code.VIEW_REFUSED, "masked", what="these pixels but by their frames")
@@ -159,7 +163,7 @@ class Deidentify(Treatment):
         if way in {"frames", "bulk"}:
             # As codec.accept wrote it: the last parameter, a UID or a star, unquoted.
             asked = match.ask.accept.partition("; transfer-syntax=")[2]
-            made = viewframes.frames(content, self._header, self._regions, asked)
+            made = viewframes.frames(content, self._header, self._regions, asked, whole=way == "bulk")
         else:
             made = await self._attributes(view, content, occasion, way)
         return Content(made.kind, await _begun(made.body))

@@ -23,6 +23,8 @@ from leadglass.obligations.occasion import Occasion, PicturesDoor, ProjectsDoor
 
 PLACES: Final = (("studies", STUDY_UID), ("series", SERIES_UID), ("instances", INSTANCE_UID))
 """The words of an address, and where a row has the UIDs behind them."""
+PIXELS: Final = frozenset({"7FE00008", "7FE00009", "7FE00010"})
+"""Pixel data, of floats, of doubles and of integers: what masks are for."""
 _NOBODY: Final = Patient("", "", "-")  # UIDs do not depend on whose they are
 
 
@@ -119,9 +121,19 @@ class View:
         except Refusal:
             return None
 
-    def shows_bulk(self, tag: int) -> bool:
-        """Return whether the bulk data of this attribute is shown as it is."""
-        return self.lens.rules.act(tag) is Act.KEEP and not BINARY.isdisjoint(vr(f"{tag:08X}").split(" or "))
+    def shows_bulk(self, attribute: str) -> bool:
+        """Return whether the bulk data of an attribute is shown as it is: its tag, behind those of the sequences it lies in.
+
+        Of pictures, only the instance's own are judged, so none that lies in an item is shown.
+        """
+        *outer, tag = attribute.split(".")
+        rules = self.lens.rules
+        return (
+            rules.act(int(tag, 16)) is Act.KEEP
+            and not BINARY.isdisjoint(vr(tag).split(" or "))
+            and all(rules.act(int(one, 16)) in {Act.KEEP, Act.CLEAN} for one in outer)
+            and not (outer and tag in PIXELS)
+        )
 
     def check_spelling(self) -> None:
         """Refuse an address that is not spelt as the view spells it: a real UID, or one of another view.

@@ -7,7 +7,7 @@ proven. What is compressed in a way that cannot be cleaned does not leave.
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from leadglass.codec import png
 from leadglass.codec.jpeg import JpegCleaner
@@ -45,6 +45,8 @@ _DEFAULT_SYNTAX: Final = {  # PS3.18 table 8.7.3-5
 _JPEG_MAGIC: Final = b"\xff\xd8\xff"
 _JPEG_2000_MAGIC: Final = b"\xff\x4f\xff\x51"
 _NATIVE_SYNTAX: Final = "1.2.840.10008.1.2.1"
+_How: TypeAlias = tuple[Header | None, tuple[Region, ...], str, bool]
+"""The header, the regions, the transfer syntax asked for, and whether all frames come in one."""
 
 
 class _Picture(Protocol):
@@ -131,6 +133,30 @@ class _Used:
         return b""
 
 
+class _Ended:
+    """Passes native pixels; bytes behind the last frame become zero, as they do in files: no viewer shows them.
+
+    A picture whose header does not say how large it is has no end. Chrominance that two pixels share counts as if each had
+    its own: the archive may have opened it.
+    """
+
+    def __init__(self, native: "_Picture", header: Header) -> None:
+        self._native = native
+        samples = (header.rows or 0) * (header.columns or 0) * (header.samples or 1) * header.frames
+        size = (samples * (header.bits_allocated or 0) + 7) // 8
+        self._left: int | None = size + size % 2 if size > 0 else None
+
+    async def feed(self, data: bytes) -> bytes:
+        if self._left is not None:
+            kept = data[: self._left]
+            self._left -= len(kept)
+            data = kept + bytes(len(data) - len(kept))
+        return await self._native.feed(data)
+
+    async def finish(self) -> bytes:
+        return await self._native.finish()
+
+
 def _form(kind: ContentType, asked: str) -> tuple[str, str]:
     """Return the media type and the transfer syntax of a part, empty when native. Raises UpstreamBroken.
 
@@ -156,21 +182,23 @@ def _cleaner(media: str, syntax: str) -> Cleaner | None:
     return CodestreamCleaner() if known <= _JPEG_2000 else None
 
 
-def frames(content: Content, header: Header | None, regions: tuple[Region, ...], asked: str) -> Content:
+def frames(
+    content: Content, header: Header | None, regions: tuple[Region, ...], asked: str, *, whole: bool = False
+) -> Content:
     """Return frames, or the bulk data of one attribute, as the view shows them.
 
-    `regions` of the pictures that `header` describes are painted black. `asked` is the transfer syntax asked for. The body
-    raises UpstreamBroken, and Refusal `pixels-at-risk`.
+    `regions` of the pictures that `header` describes are painted black. `asked` is the transfer syntax asked for. `whole` says
+    that it is all frames of the instance, and not one a part. The body raises UpstreamBroken, and Refusal `pixels-at-risk`.
     """
     boundary = content.kind.boundary
     if boundary is None:
         media, syntax = _form(content.kind, asked)
-        picture = _picture(media, syntax, header, regions)
+        picture = _picture(media, syntax, (header, regions, asked, whole))
         return Content(_kind(media, syntax), _told(_one(picture, content.body)))
     inner = content.kind.parameters.get("type", "").partition(";")[0].strip().lower()
     writer = Writer(inner if inner in _OF_MEDIA else _OCTETS)
     kind = parse_content_type(writer.content_type)
-    return Content(kind, _told(_several(content.body, boundary, writer, (header, regions, asked))))
+    return Content(kind, _told(_several(content.body, boundary, writer, (header, regions, asked, whole))))
 
 
 _OF_MEDIA: Final = frozenset({_OCTETS}) | _JPEG | _JPEG_2000 | _RLE
@@ -180,11 +208,13 @@ def _kind(media: str, syntax: str) -> ContentType:
     return ContentType(media, {"transfer-syntax": syntax} if syntax else {})
 
 
-def _picture(media: str, syntax: str, header: Header | None, regions: tuple[Region, ...]) -> _Picture:
+def _picture(media: str, syntax: str, how: _How) -> _Picture:
+    header, regions, _, whole = how
     if regions and header is not None:
         return _Masked(header, regions, syntax)
     if media == _OCTETS and not syntax:
-        return _Native(_Used(header) if header is not None and has_unused(header) else _Cleaned(None))
+        native = _Used(header) if header is not None and has_unused(header) else _Cleaned(None)
+        return _Native(native if header is None or not whole else _Ended(native, header))
     return _Cleaned(_cleaner(media, syntax))
 
 
@@ -196,18 +226,15 @@ async def _one(picture: _Picture, body: AsyncIterator[bytes]) -> AsyncIterator[b
         yield piece
 
 
-async def _several(
-    body: AsyncIterator[bytes], boundary: str, writer: Writer, how: tuple[Header | None, tuple[Region, ...], str]
-) -> AsyncIterator[bytes]:
-    header, regions, asked = how
+async def _several(body: AsyncIterator[bytes], boundary: str, writer: Writer, how: _How) -> AsyncIterator[bytes]:
     parser = Parser(boundary, max_parts=FRAMES_LISTED, fault=UpstreamBroken)
     picture: _Picture | None = None
     async for chunk in body:
         for event in parser.feed(chunk):
             if isinstance(event, PartBegin):
                 kind = parse_content_type(event.headers.get("content-type", _OCTETS), UpstreamBroken)
-                media, syntax = _form(kind, asked)
-                picture = _picture(media, syntax, header, regions)
+                media, syntax = _form(kind, how[2])
+                picture = _picture(media, syntax, how)
                 told = f"{media}; transfer-syntax={syntax}" if syntax else media
                 yield writer.part((("Content-Type", told),))
             elif picture is None:

@@ -16,12 +16,11 @@ from leadglass.model.errors import Cut, refuse
 from leadglass.model.facts import Resource, Study
 from leadglass.model.reasons import Code
 from leadglass.obligations.treatment import PageRow
-from leadglass.obligations.view import PLACES, View, uid_of
+from leadglass.obligations.view import PIXELS, PLACES, View, uid_of
 
 _LINK: Final = "00081190"  # Retrieve URL
 _INSTANCES: Final = "00201209"  # Number of Series Related Instances
 _BURNED_IN: Final = "00280301"
-_PIXELS: Final = 0x7FE00010
 _BREATHER: Final = 20  # rows after which others have their turn: some 5 ms of a CT's metadata
 
 
@@ -123,8 +122,7 @@ def _bulk(view: View, row: Row, *, masked: bool) -> Bulk:
 
     def uri(_was: str, path: str) -> str | None:
         parts = path.split(".")
-        tag = int(parts[-1], 16)
-        if not view.shows_bulk(tag) or (masked and tag == _PIXELS):
+        if not view.shows_bulk(".".join(parts[::2])) or (masked and parts[-1] in PIXELS):
             return None
         # Items count from 0 in a path of JSON, and from 1 in an address.
         written = "/".join(str(int(part) + 1) if at % 2 else part for at, part in enumerate(parts))
