@@ -258,6 +258,11 @@ BROKEN = {
     "odd, though it is removed": element(0x00291001, "UN", b"abc"),
     "longer than its item": element(0x00400260, "SQ", item(element(0x00080100, "SH", b"1234", 40), 12)),
     "no end of a sequence": element(0x00400260, "SQ", item(b""), UNDEFINED),
+    "no end of an item in a sequence that ends": element(
+        0x00400260, "SQ", item(element(0x00080100, "SH", b"1234"), UNDEFINED)
+    ),
+    "no end of an empty item in a sequence that ends": element(0x00400260, "SQ", item(b"", UNDEFINED))
+    + element(0x00540081, "US", b"\7\0"),
     "no end of what is removed": element(0x00400275, "SQ", item(b""), UNDEFINED),
     "text of undefined length": element(0x00204000, "UT", b"", UNDEFINED),
     "bytes of undefined length that are removed": element(0x00400275, "UT", b"", UNDEFINED),
@@ -273,7 +278,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_does_not_hold_together_is_refused(name: str) -> None:
-    assert refused(file(dataset() + BROKEN[name]))
+    assert refused(file(dataset() + BROKEN[name] + element(0x60010010, "US", b"\0\0")))
 
 
 @pytest.mark.parametrize("tag", [0x0040A730, 0x00400275])

@@ -1,6 +1,10 @@
+import gc
+import weakref
+
 from leadglass.deid.forms import Form
 from leadglass.deid.handling import CHARACTER_SET, PIXELS, Replacer, looks, named
-from leadglass.deid.rules import Act
+from leadglass.deid.profile import load_profiles
+from leadglass.deid.rules import Act, Rules
 from leadglass.limits import DEID_REMEMBERED, DEID_REMEMBERED_BYTES
 from support.deid import rules, values
 from support.part10files import element, uid
@@ -12,8 +16,17 @@ def test_levels_are_made_once() -> None:
     levels = looks(rules("basic"), frozenset({0x00280010}))
     assert looks(rules("basic"), frozenset({0x00280010})) is levels
     assert looks(rules("basic"), frozenset()) is not levels
-    assert levels.inside(Act.KEEP, levels.top) is levels.item
-    assert levels.inside(Act.CLEAN, levels.item) is levels.inside(Act.KEEP, levels.cleaned) is levels.cleaned
+    by = rules("basic")
+    assert levels.inside(by, Act.KEEP, levels.top) is levels.item
+    assert levels.inside(by, Act.CLEAN, levels.item) is levels.inside(by, Act.KEEP, levels.cleaned) is levels.cleaned
+
+
+def test_what_was_made_of_rules_goes_with_them() -> None:
+    made = Rules(load_profiles(None)["basic"])
+    levels = weakref.ref(looks(made, frozenset()))
+    del made
+    gc.collect()
+    assert levels() is None
 
 
 def test_what_is_looked_at_one_by_one_is_neither_kept_nor_gone() -> None:

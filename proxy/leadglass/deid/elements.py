@@ -10,11 +10,11 @@ from typing import Final, Protocol
 from leadglass.codec.charset import is_known
 from leadglass.codec.dataset import BRACKETS, DELIMITERS, SEQUENCES, SHORT_VRS, UNDEFINED
 from leadglass.deid.forms import NUMBERS, SPELLED, TEXTS, Form, values_of
-from leadglass.deid.handling import CHARACTER_SET, PIXELS, Looks, Replacer, named
+from leadglass.deid.handling import CHARACTER_SET, PIXELS, Replacer, looks, named
 from leadglass.deid.nesting import HEAD, WITHOUT_VR, Frame, Head, Holds, Nesting, Rest
 from leadglass.deid.pixeldata import Taker
 from leadglass.deid.refused import unreadable
-from leadglass.deid.rules import Act
+from leadglass.deid.rules import Act, Rules
 from leadglass.limits import DEID_REMEMBERED_BYTES, DEID_SEQUENCE_BYTES
 
 NEVER: Final = 1 << 32
@@ -53,14 +53,14 @@ class Elements(Nesting):
     """Walks a data set. What may leave is appended to `out`. Raises Refusal `deid-unreadable`; after that, feed no more."""
 
     def __init__(
-        self, levels: Looks, replacers: tuple[Replacer, Replacer], form: Form, top: Top, out: list[bytes]
+        self, rules: Rules, replacers: tuple[Replacer, Replacer], form: Form, top: Top, out: list[bytes]
     ) -> None:
         """`replacers` are those for most levels, and for those that are cleaned."""
-        super().__init__(levels, replacers, form, out)
-        self._top = top
+        super().__init__(looks(rules, top.special | top.replaced), replacers, form, out)
+        self._rules, self._top = rules, top
         self._pieces: list[bytes] = []
         self._missing = 0
-        self._private_act = 0 if levels.rules.keeps_private else _PRIVATE
+        self._private_act = 0 if rules.keeps_private else _PRIVATE
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -106,6 +106,8 @@ class Elements(Nesting):
         made, fixed = frame.replacer.made.get, frame.replacer.fixed[explicit].get
         top, start, before = frame is self._frames[0], at, frame.before
         limit = self._top.next if top else NEVER
+        if at >= bound:
+            raise unreadable("an item without an end in a sequence that ends")
         while at < bound:
             if at + HEAD <= bound:
                 if explicit:
@@ -214,7 +216,7 @@ class Elements(Nesting):
                     return None
                 act = found
             else:
-                act = self._levels.rules.act(tag)
+                act = self._rules.act(tag)
         if tag in PIXELS or (tag in self._top.replaced and frame is self._frames[0]):
             return Act.REMOVE, vr  # pixels in items are of pictures that nobody has judged
         return _meant(Act.KEEP if tag == CHARACTER_SET else act, vr, named(tag))
@@ -222,7 +224,7 @@ class Elements(Nesting):
     def _private(self, data: bytes, at: int, frame: Frame, head: Head) -> Act | None:
         """Return the act of a private element, by whoever has reserved its block in this data set or item."""
         tag, vr, length, size = head
-        rules = self._levels.rules
+        rules = self._rules
         if not rules.keeps_private:
             return Act.REMOVE
         if tag & 0xFFFF in _CREATORS:
@@ -269,7 +271,7 @@ class Elements(Nesting):
                     return after
             begun = len(self._out)
             self._out.append(form.opened(tag, vr))
-            look = self._levels.inside(act, frame.look)
+            look = self._levels.inside(self._rules, act, frame.look)
             self._push(Holds.ITEMS, at + size, length, frame, look, WITHOUT_VR if vr == b"UN" else form)
             if key is not None:
                 self._frames[-1].key, self._frames[-1].begun = (frame.replacer, key), begun

@@ -67,18 +67,20 @@ class Look:
 
 
 class Looks:
-    """The levels of one set of rules: that of the data set, those of items, and those of items that are cleaned."""
+    """The levels of one set of rules: that of the data set, those of items, and those of items that are cleaned.
+
+    They know nothing of the rules themselves, so that they go with them when a profile is read anew.
+    """
 
     def __init__(self, rules: Rules, special: frozenset[int]) -> None:
-        self.rules = rules
         self.top = Look(rules.acts, special)
         self.item, self.cleaned = Look(rules.acts), Look(rules.cleaned)
         self.marks: dict[tuple[Form, bool], list[tuple[int, bytes]]] = {}
         """What every data set gets, by encoding and by whether its pixels were changed."""
 
-    def inside(self, act: Act, look: Look) -> Look:
+    def inside(self, rules: Rules, act: Act, look: Look) -> Look:
         """Return the level of the items of a sequence that stays by `act`, and that stands in `look`."""
-        return self.cleaned if self.rules.inside(act, look.acts) is self.rules.cleaned else self.item
+        return self.cleaned if rules.inside(act, look.acts) is rules.cleaned else self.item
 
 
 _looks: WeakKeyDictionary[Rules, dict[frozenset[int], Looks]] = WeakKeyDictionary()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from leadglass.deid.filemeta import FileMeta
 from leadglass.deid.filemeta import written as file_meta
 from leadglass.deid.forms import Form
-from leadglass.deid.handling import FRAME_TABLES, Looks, named
+from leadglass.deid.handling import FRAME_TABLES, looks, named
 from leadglass.deid.instance import Header, PixelFilter, PixelFilters
 from leadglass.deid.markers import DATES_MODIFIED, IDENTITY_REMOVED, METHOD, METHOD_CODES, markers
 from leadglass.deid.native import UsedBits
@@ -54,10 +54,9 @@ class Opening:
     replaced: frozenset[int] = MARKERS
 
     def __init__(
-        self, meta: FileMeta, values: Values, levels: Looks, pixels: PixelFilters | None, form: Form, out: list[bytes]
+        self, meta: FileMeta, values: Values, pixels: PixelFilters | None, form: Form, out: list[bytes]
     ) -> None:
-        self._meta, self._values, self._levels, self._form = meta, values, levels, form
-        self._pixels, self._out = pixels, out
+        self._meta, self._values, self._pixels, self._form, self._out = meta, values, pixels, form, out
         self._waiting = list(_PLACES)
         self._places: dict[int, int] = {}  # of what may yet change, in `out`
         self._facts: dict[str, Any] = {"sop_class_uid": meta.sop_class_uid, "sop_instance_uid": meta.sop_instance_uid}
@@ -125,9 +124,9 @@ class Opening:
         self.holds = False
 
     def _marks(self, *, pixels_cleaned: bool) -> list[tuple[int, bytes]]:
-        marks, key = self._levels.marks, (self._form, pixels_cleaned)
+        marks, key = looks(self._values.rules, SPECIAL | MARKERS).marks, (self._form, pixels_cleaned)
         if key not in marks:
-            made = markers(self._levels.rules.profile, pixels_cleaned=pixels_cleaned)
+            made = markers(self._values.rules.profile, pixels_cleaned=pixels_cleaned)
             marks[key] = [(marker.tag, self._form.added(marker)) for marker in made]
         return marks[key]
 

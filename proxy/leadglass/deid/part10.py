@@ -11,9 +11,9 @@ from leadglass.deid.deflated import Deflated
 from leadglass.deid.elements import Elements
 from leadglass.deid.filemeta import FileMeta
 from leadglass.deid.forms import Form
-from leadglass.deid.handling import Replacer, looks
+from leadglass.deid.handling import Replacer
 from leadglass.deid.instance import Header, PixelFilters
-from leadglass.deid.opening import MARKERS, SPECIAL, Opening
+from leadglass.deid.opening import Opening
 from leadglass.deid.pixeldata import ENCAPSULATED
 from leadglass.deid.refused import unreadable
 from leadglass.deid.values import Values
@@ -76,10 +76,9 @@ class Part10Rewriter:
         if syntax not in _READ:
             raise unreadable("a transfer syntax that is not known")
         form = _BIG if syntax == EXPLICIT_BIG else _WITHOUT_VR if syntax in _IMPLICIT else _LITTLE
-        levels = looks(self._values.rules, SPECIAL | MARKERS)
         plain, cleaned = (Replacer(self._values, form.order, cleaned=cleaned) for cleaned in (False, True))
-        self._opening = Opening(meta, self._values, levels, self._pixels, form, self._out)
-        self._elements = Elements(levels, (plain, cleaned), form, self._opening, self._out)
+        self._opening = Opening(meta, self._values, self._pixels, form, self._out)
+        self._elements = Elements(self._values.rules, (plain, cleaned), form, self._opening, self._out)
         if syntax == _DEFLATED:
             self._deflated = Deflated()
         self._meta = None
