@@ -25,6 +25,7 @@ from leadglass.limits import (
 
 Owner = tuple[str, str, bytes | str]
 """The person's issuer and id, and what proves the session: its id, or the hash of the token."""
+_Name = tuple[Owner, str]
 
 
 class Place(NamedTuple):
@@ -53,7 +54,8 @@ class Cursors:
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._key = clock, new_key()
-        self._walks: OrderedDict[tuple[Owner, str], _Walk] = OrderedDict()  # the one used last is the last
+        self._walks: OrderedDict[_Name, _Walk] = OrderedDict()  # the one used last is the last
+        self._each: dict[tuple[str, str], dict[_Name, None]] = {}  # the same of each person
         self._rows = 0
 
     def find(self, owner: Owner, search: str, offset: int) -> Place:
@@ -80,34 +82,33 @@ class Cursors:
         walk = self._walks.get(name)
         if begun.shown and (walk is None or begun.shown > len(walk.seen)):
             return  # forgotten, or begun anew by another page meanwhile
-        walk = self._walks.pop(name, None)
+        if walk is not None:
+            self._forget(name)
         if walk is None or begun.shown == 0:
-            self._rows -= 0 if walk is None else len(walk.seen)
             walk = _Walk(now)
-        self._rows += begun.shown + len(seen) - len(walk.seen)
         walk.seen[begun.shown :] = seen
         walk.ends = {count: end for count, end in walk.ends.items() if count <= begun.shown}
         walk.ends[len(walk.seen)] = row
         walk.at = now
         if len(walk.seen) > CURSOR_ROWS:
-            self._rows -= len(walk.seen)
             return
         self._walks[name] = walk
+        self._each.setdefault(owner[:2], {})[name] = None
+        self._rows += len(walk.seen)
         self._tidy(owner, now)
 
-    def reach(self, owner: Owner, search: str) -> int:
-        """Return how many rows of the archive a search may look through for one page.
+    def reach(self, owner: Owner, keys: str) -> int:
+        """Return how many rows of the archive a search may look through for one page. `keys` say what it matches.
 
-        That is blurred, by the same for the same person and search: from where a search without a mark stopped, one could
+        That is blurred, by the same for the same person and keys: from where a search without a mark stopped, one could
         count to a row how many are hidden, and asking often would average an honest chance away.
         """
         issuer, person, _ = owner
-        told = mac(self._key, f"{issuer}\0{person}\0{search}".encode("utf-8", "surrogatepass"))
+        told = mac(self._key, f"{issuer}\0{person}\0{keys}".encode("utf-8", "surrogatepass"))
         return SEARCH_SCANNED - int.from_bytes(told[:4]) % (SEARCH_BLUR + 1)
 
     def _tidy(self, owner: Owner, now: float) -> None:
-        mine = [name for name in self._walks if name[0][:2] == owner[:2]]
-        for name in mine[:-CURSORS_EACH]:
+        for name in list(self._each[owner[:2]])[:-CURSORS_EACH]:
             self._forget(name)
         while self._walks:
             name, walk = next(iter(self._walks.items()))
@@ -115,8 +116,12 @@ class Cursors:
                 break
             self._forget(name)
 
-    def _forget(self, name: tuple[Owner, str]) -> None:
+    def _forget(self, name: _Name) -> None:
         self._rows -= len(self._walks.pop(name).seen)
+        mine = self._each[name[0][:2]]
+        del mine[name]
+        if not mine:
+            del self._each[name[0][:2]]
 
     def __len__(self) -> int:
         return len(self._walks)

@@ -13,6 +13,7 @@ from leadglass.access.live import Running
 from leadglass.access.reply import judged, send, takes_gzip
 from leadglass.codec.query import FUZZY, STUDY_UID, Search
 from leadglass.codec.routes import RouteMatch
+from leadglass.hazmat.mac import sha256
 from leadglass.limits import SEARCH_AGAIN, SEARCH_ROWS, SEARCH_SCAN_SECONDS, STUDY_ROWS
 from leadglass.model.decision import Decision
 from leadglass.model.errors import Refusal, refuse
@@ -64,7 +65,7 @@ class _Scan:
         self._row = self._begun.row
         inside = match.resource.study_uid is not None  # one study, which is seen or not, however many rows it has
         self._largest = STUDY_ROWS if inside else SEARCH_ROWS
-        self._left = STUDY_ROWS + SEARCH_AGAIN if inside else cursors.reach(self._owner, self._name)
+        self._left = STUDY_ROWS + SEARCH_AGAIN if inside else cursors.reach(self._owner, _keys(exchange, self._came))
         self._met: set[int] = set()
         self._seen: list[tuple[int, int]] = []
         self._terms, self._judgings = decision.terms, 0
@@ -170,6 +171,11 @@ def _named(match: RouteMatch) -> tuple[str, ...]:
     return () if match.search is None else match.search.matching.get(STUDY_UID, ())
 
 
+def _keys(exchange: Exchange, search: Search) -> str:
+    """Return what decides which rows match, and nothing of how they are asked for."""
+    return repr((exchange.match.resource.upstream, exchange.match.ask.path, sorted(search.written.items())))
+
+
 def _owner(exchange: Exchange) -> Owner:
     """Return whose walk it is: of one person in one session, or with one token."""
     subject = exchange.subject
@@ -186,4 +192,4 @@ def _name(exchange: Exchange, search: Search) -> str:
         context.purpose,
         context.break_glass is None,
     )
-    return repr(what)
+    return sha256(repr(what).encode("utf-8", "surrogatepass")).hex()
