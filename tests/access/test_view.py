@@ -102,6 +102,18 @@ async def test_a_handle_opens_nothing_that_the_profile_does_not_show(view: Viewi
             assert answer.reasons == [Code.STUDY_NOT_VISIBLE]
 
 
+async def test_a_real_uid_costs_the_archive_no_more_than_one_of_nothing(view: Viewing) -> None:
+    """However long it took, and whatever was asked for it, it tells nothing."""
+    asked = []
+    for study in (CT.uid, "1.2.3.4.5"):
+        view.run.archive.clear()
+        target = f"/dicom-web/studies/{study}/series/{study}.1/instances/{study}.1.1/metadata"
+        assert (await view.ask(target)).reasons == [Code.STUDY_NOT_VISIBLE]
+        asked.append(sorted(one.replace(study, "UID") for one in view.run.archive.asked))
+    assert asked[0] == asked[1]
+    assert asked[0]
+
+
 async def test_nothing_is_stored_into_a_view(view: Viewing) -> None:
     kind, body = multipart(CT.instances[0].part10)
     answer = await view.ask("/dicom-web/studies", kind, method="POST", body=body)
