@@ -13,6 +13,7 @@ from bench import machine, people, viewer
 from bench.backup import BACKUP
 from bench.links import LINKS
 from bench.load import Wrk
+from bench.minimise import MINIMISE
 from bench.report import Row, footnotes, table
 from bench.rig import RAISED, BenchError, Rig
 from bench.rows import ROWS as PEERS
@@ -20,7 +21,7 @@ from bench.rows import Bench
 from bench.searches import SEARCHES
 from bench.views import VIEWS
 
-ROWS = {**PEERS, **people.ROWS, **viewer.ROWS, **BACKUP, **LINKS, **SEARCHES, **VIEWS}
+ROWS = {**PEERS, **people.ROWS, **viewer.ROWS, **BACKUP, **LINKS, **SEARCHES, **VIEWS, **MINIMISE}
 _RESULTS = Path(__file__).parent / "results"
 CONDITIONS = (
     """Everything on in the gateway: ES256 token, enrolled device with posture reported over mTLS, leased decision of \
