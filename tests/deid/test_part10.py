@@ -265,14 +265,20 @@ def test_what_is_remembered_changes_nothing(syntax: str) -> None:
     assert rewriter.header.study_uid == "1.1"  # facts are read, whatever is remembered
 
 
+MARKS = [ITEM_END[:4], SEQUENCE_END[:4], item(b"")[:4], b"\xff" * 4, bytes(4), b"SQ\0\0", b"UN\0\0"]
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_a_broken_file_is_refused_or_says_nothing(data: st.DataObject) -> None:
     broken = bytearray(WHOLE)
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(132, len(broken) - 1))
-        if data.draw(st.booleans()):
+        how = data.draw(st.sampled_from(["byte", "mark", "gone"]))
+        if how == "byte":
             broken[at] = data.draw(st.integers(0, 255))
+        elif how == "mark":
+            broken[at : at + 4] = data.draw(st.sampled_from(MARKS))
         else:
             del broken[at : at + data.draw(st.integers(1, 12))]
     by = values()
