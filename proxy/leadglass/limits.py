@@ -85,6 +85,7 @@ DEID_META_FORMS: Final = 256  # pairs of SOP class and transfer syntax remembere
 DEID_VALUE_BYTES: Final = 16 * MIB  # one value that is read to be replaced; long reports have some 1 MiB
 DEID_HELD_BYTES: Final = 16 * MIB  # of what is rewritten, until group 0028 has passed; a CT holds back some 8 KiB
 DEID_FRAME_BYTES: Final = 256 * MIB  # one encapsulated frame that is to be masked; a 16-bit mammogram has 30 MiB
+DEID_AHEAD_BYTES: Final = 4 * MIB  # made before what it shows is written down: eight slices of a CT in one transaction
 DEID_INFLATED_BYTES: Final = 64 * MIB  # of a deflated data set, as where one is stored
 DEID_TABLE_BYTES: Final = 8 * MIB  # a table of the offsets of frames: 4 bytes each
 CHARACTER_SETS: Final = 256  # spellings remembered; archives have a dozen

@@ -1,15 +1,17 @@
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pydicom
 import pytest
 
 from leadglass.codec.multipart import Writer
 from leadglass.deid.known import Known
-from leadglass.model.errors import Cut, Refusal, UpstreamBroken
+from leadglass.deid.pseudonyms import Made
+from leadglass.model.errors import Cut, Refusal, UpstreamBroken, refuse
 from leadglass.model.facts import Study
+from leadglass.model.project import Project
 from leadglass.model.reasons import Code
-from leadglass.obligations.viewparts import alone, several
+from leadglass.obligations.viewparts import alone, kept, several
 from support.gateway import CT, US
 from support.matches import code
 from support.studies import US_IMAGE, instance
@@ -91,10 +93,37 @@ async def test_a_body_that_does_not_end() -> None:
 
 async def test_one_instance_by_itself() -> None:
     view, projects = looking(f"/dicom-web/studies/{CT.uid}", STUDY)
-    made = b"".join([piece async for piece in alone(view, view.values(STUDY, Known()), body(GOOD))])
+    left = kept(view, alone(view, view.values(STUDY, Known()), body(GOOD)))
+    made = b"".join([piece async for piece in left])
     dataset = pydicom.dcmread(io.BytesIO(made))
     assert dataset.StudyInstanceUID == view.spelt("0020000D", CT.uid)
     assert {CT.uid, CT.series} <= {one.original for one in projects.kept}
     with pytest.raises(Refusal) as caught:
         _ = [piece async for piece in alone(view, view.values(STUDY, Known()), body(RISKY))]
     assert code(caught) == Code.PIXELS_AT_RISK
+
+
+async def test_nothing_leaves_before_what_it_shows_is_written_down_and_instances_are_written_down_together() -> None:
+    view, projects = looking(f"/dicom-web/studies/{CT.uid}", STUDY)
+    bodies = [one.part10 for one in CT.instances]
+    made = several(
+        view, view.values(STUDY, Known()), body(parts(*bodies)), "bb", Writer("application/dicom"), one=False
+    )
+    left = [(len(projects.kept), piece) async for piece in kept(view, made)]
+    assert len(bodies) > 1
+    assert len({count for count, _ in left}) == 2  # the first bytes at once, all others together
+    for count, piece in left:
+        assert not [one.pseudonym for one in projects.kept[count:] if one.pseudonym.encode() in piece]
+
+
+async def test_what_cannot_be_written_down_does_not_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    view, projects = looking(f"/dicom-web/studies/{CT.uid}", STUDY)
+
+    async def full(_project: Project, made: Iterable[Made]) -> None:
+        raise refuse(Code.STORE_UNAVAILABLE, "full")
+
+    monkeypatch.setattr(projects, "keep", full)
+    left = kept(view, alone(view, view.values(STUDY, Known()), body(GOOD)))
+    with pytest.raises(Refusal) as caught:
+        await anext(left)
+    assert code(caught) == Code.STORE_UNAVAILABLE

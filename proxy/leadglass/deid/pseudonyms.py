@@ -134,6 +134,11 @@ class Pseudonyms:
         moved = f"{date.year:04}" + (f"{date.month:02}" if month else "") + (f"{date.day:02}" if day else "")
         return moved + (time or "") + (zone or "")
 
+    @property
+    def untold(self) -> bool:
+        """Whether `take` has anything to return."""
+        return bool(self._made)
+
     def take(self) -> list[Made]:
         """Return the mappings that were made since the last call."""
         made, self._made = self._made, []

@@ -178,9 +178,10 @@ class Deidentify(Treatment):
         values = view.values(study, (await view.pictures.people([study.study_uid]))[study.study_uid])
         boundary = content.kind.boundary
         if boundary is None:
-            return Content(parse_content_type(viewparts.DICOM), viewparts.alone(view, values, content.body))
+            made = viewparts.kept(view, viewparts.alone(view, values, content.body))
+            return Content(parse_content_type(viewparts.DICOM), made)
         writer, one = Writer(viewparts.DICOM), resource.instance_uid is not None
-        body = viewparts.several(view, values, content.body, boundary, writer, one=one)
+        body = viewparts.kept(view, viewparts.several(view, values, content.body, boundary, writer, one=one))
         return Content(parse_content_type(writer.content_type), body)
 
     def describe(self) -> str:

@@ -108,6 +108,11 @@ class View:
         kind = ACCESSION_NUMBER if tag == ACCESSION else f"tag-{tag:08x}"
         return await self._projects.original_identifier(self.project, kind, pseudonym)
 
+    @property
+    def owes(self) -> bool:
+        """Whether anything was made that is not written down yet (`keep`)."""
+        return any(pseudonyms.untold for pseudonyms in self._patients.values())
+
     async def keep(self) -> None:
         """Write down what was made since the last call. Nothing that shows it may leave before. Raises Refusal."""
         made: list[Made] = [one for pseudonyms in self._patients.values() for one in pseudonyms.take()]

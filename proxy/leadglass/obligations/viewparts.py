@@ -13,7 +13,7 @@ from leadglass.deid.instance import Header, PixelFilter
 from leadglass.deid.native import NativePixels
 from leadglass.deid.part10 import Part10Rewriter
 from leadglass.deid.values import Values
-from leadglass.limits import KIB, RETRIEVED_PARTS
+from leadglass.limits import DEID_AHEAD_BYTES, KIB, RETRIEVED_PARTS
 from leadglass.model.errors import Cut, Refusal, UpstreamBroken, refuse
 from leadglass.model.reasons import Code
 from leadglass.obligations.aside import aside
@@ -45,7 +45,7 @@ class _Instance:
         return self._filter
 
     async def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes and return those that may leave, once what they show is written down."""
+        """Take bytes and return those that may leave once what they show is written down (`kept`)."""
         if self.gone is not None:
             return []
         slow = self._filter is not None and not isinstance(self._filter, NativePixels)
@@ -54,7 +54,7 @@ class _Instance:
         except Refusal as refusal:
             self._leave_out(refusal)
             return []
-        return await self._kept(out)
+        return self._made(out)
 
     async def finish(self) -> list[bytes]:
         """Return the last bytes."""
@@ -65,10 +65,9 @@ class _Instance:
         except Refusal as refusal:
             self._leave_out(refusal)
             return []
-        return await self._kept(out)
+        return self._made(out)
 
-    async def _kept(self, out: list[bytes]) -> list[bytes]:
-        await self._view.keep()
+    def _made(self, out: list[bytes]) -> list[bytes]:
         if any(out):
             self._left = True
         return joined(out)
@@ -144,6 +143,28 @@ async def several(
     if not any_left:
         raise last if one and last is not None else refuse(Code.STUDY_NOT_VISIBLE, "nothing of it is in the view")
     yield writer.end()
+
+
+async def kept(view: View, made: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield what was made, none of it before what it shows is written down. Raises what `made` and View.keep raise.
+
+    The first bytes leave at once. Later on several instances wait for one another, so that they are written down together.
+    """
+    begun, held, size = False, list[bytes](), 0
+    async for piece in made:
+        if begun and not held and not view.owes:
+            yield piece
+            continue
+        held.append(piece)
+        size += len(piece)
+        if not begun or size >= DEID_AHEAD_BYTES:
+            await view.keep()
+            begun, ready, held, size = True, held, [], 0
+            for one in ready:
+                yield one
+    await view.keep()
+    for one in held:
+        yield one
 
 
 def _fields(headers: Mapping[str, str]) -> list[tuple[str, str]]:
