@@ -140,6 +140,17 @@ async def test_a_pseudonym_opens_nothing_outside_of_its_view(view: Viewing) -> N
     assert value(other, "0020000D") != uid
 
 
+async def test_a_pseudonym_outside_of_its_view_costs_what_one_of_nothing_does(view: Viewing) -> None:
+    """Or somebody who may see the study by its own name could tell which of theirs it is."""
+    uid = await known(view)
+    token = view.run.token("radiologist")
+    assert (await view.run.ask(f"/dicom-web/studies/{CT.uid}/metadata", token=token)).status == 200  # known by now
+    view.run.archive.clear()
+    answer = await view.run.ask(f"/dicom-web/studies/{uid}/series/{CT.series}/instances/1.2.9/metadata", token=token)
+    assert answer.reasons == [Code.STUDY_NOT_VISIBLE]
+    assert view.run.archive.asked == []
+
+
 async def test_what_may_show_the_patient_is_not_in_the_view(view: Viewing) -> None:
     for study in (US, SR):
         rows = [row for row in await view.studies() if study.modality in str(row.get("00080061"))]

@@ -19,8 +19,8 @@ async def serve(exchange: Exchange) -> None:
         study, missing = await _study(exchange)
         question = exchange.question(() if study is None else (study,), missing)
         decision, permit = await judged(exchange, question)
-        if decision.view is not None:
-            exchange.plan(decision, question)  # a real UID is refused before what is there could make a difference
+        if decision.view is not None or exchange.project is not None:
+            exchange.plan(decision, question)  # a wrong UID is refused before what is there could make a difference
         if await _placed(exchange, study) is study:
             await _answer(exchange, question, decision, permit)
             return
