@@ -24,7 +24,7 @@ def test_copies_a_report_and_what_to_do_next(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.exit_code == 0, done.output
     for said in (
-        "6 instances of 2 series and 1 studies", "DICOMDIR: a DICOMDIR, which names patients and files",
+        "6 instances of 2 series and 1 study in", "DICOMDIR: a DICOMDIR, which names patients and files",
         "report Mustermann.pdf: a PDF", "report.html", "leadglass deid verify", "out.key, made now",
     ):  # fmt: skip
         assert said in done.output

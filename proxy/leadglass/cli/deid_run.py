@@ -172,19 +172,24 @@ def _told(result: "Result", source: Path, out: Path, report: Path, profile: "Pro
 
     studies = len({series.study for series in result.series.values()})
     yield (
-        f"{result.counts['written']} instances of {len(result.series)} series and {studies} studies in {out} "
+        f"{_counted(result.counts['written'], 'instance')} of {len(result.series)} series and "
+        f"{_counted(studies, 'study', 'studies')} in {out} "
         f"({size(result.copied)})" + (f", {result.before} of them of an earlier run" if result.before else "")
     )
     if result.counts["double"]:
         yield f"{result.counts['double']} files were there twice, and have one copy"
     if result.left:
-        yield f"{len(result.left)} files without a copy:"
+        yield f"{_counted(len(result.left), 'file')} without a copy:"
     for left in result.left[:_LISTED]:
         yield f"  {printable(left.name)}: {reason(left.code)}{f': {printable(left.why)}' if left.why else ''}"
     if len(result.left) > _LISTED:
         yield f"  and {len(result.left) - _LISTED} more (--json names all)"
     yield f"report: {report}"
     yield f"now look for survivors: leadglass deid verify {out} --profile {profile.name} --against {source}"
+
+
+def _counted(count: int, one: str, several: str = "") -> str:
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
 
 
 def _document(result: "Result", report: Path, keyfile: Path) -> dict[str, Any]:
