@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from leadglass.access.reidentify import Asked, Reidentify, is_pseudonym
+from leadglass.access.reidentify import ACTION, Asked, Reidentify, is_pseudonym
+from leadglass.codec.control import TRANSACTIONS
 from leadglass.deid.pseudonyms import Patient
 from leadglass.limits import REIDENTIFY_HELD, REIDENTIFY_SECONDS
 from leadglass.model.errors import Refusal
@@ -248,3 +249,7 @@ async def test_what_a_view_showed_is_told_also_when_it_opens_nothing_any_more(tm
         after = await named(view)
         assert len(after) == len(before)
         assert before.keys().isdisjoint(after)
+
+
+def test_its_transaction_is_one_that_roles_may_name() -> None:
+    assert ACTION.transaction in TRANSACTIONS

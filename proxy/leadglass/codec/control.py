@@ -13,6 +13,9 @@ BREAK_GLASS: Final = "/.leadglass/v1/break-glass"
 REIDENTIFY: Final = "/.leadglass/v1/reidentify"
 WHY: Final = "/.leadglass/v1/why"
 
+TRANSACTIONS: Final = frozenset({"project.reidentify"})
+"""What policy is asked beside the transactions of archives (`codec.routes`); roles may name them likewise."""
+
 
 class Needs(StrEnum):
     """What the pipeline must have established before a control request is relayed."""

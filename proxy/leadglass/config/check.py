@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from leadglass.attributes import network, sources
 from leadglass.clock import Clock
+from leadglass.codec.control import TRANSACTIONS
 from leadglass.codec.kinds import KINDS
 from leadglass.codec.routes import ROUTES, Table
 from leadglass.config import archives, introduction, kept, proxies
@@ -173,7 +174,7 @@ def _transactions(look: Look) -> Iterator[Finding]:
     folder = look.settings.policy.path
     if folder is None or not (file := folder / "data/roles.yaml").exists():
         return
-    table, names = YamlFile(str(file), file.read_bytes()), {route.transaction for route in ROUTES}
+    table, names = YamlFile(str(file), file.read_bytes()), {route.transaction for route in ROUTES} | TRANSACTIONS
     named: list[tuple[tuple[str | int, ...], str]] = [
         (("transactions", at), name) for at, name in enumerate(table.value["transactions"])
     ]
