@@ -87,13 +87,17 @@ class Keycloak:
         for one in self._ask("GET", f"{person}/sessions", token=token):
             self._ask("DELETE", f"/admin/realms/hospital/sessions/{one['id']}", token=token)
 
-    def token(self, *roles: str) -> str:
-        """Return an access token of the person, who has these roles from now on and signs in with both factors."""
+    def give(self, *roles: str) -> None:
+        """Give the person these roles and no others of `_ROLES`, until somebody gives them others."""
         token, person = self._as_administrator()
         known = self._ask("GET", "/admin/realms/hospital/roles", token=token)
         for method, wanted in (("DELETE", False), ("POST", True)):
             chosen = [role for role in known if role["name"] in _ROLES and (role["name"] in roles) is wanted]
             self._ask(method, f"{person}/role-mappings/realm", json=chosen, token=token)
+
+    def token(self, *roles: str) -> str:
+        """Return an access token of the person, who has these roles from now on and signs in with both factors."""
+        self.give(*roles)
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         client = {"client_id": CLIENT, "redirect_uri": f"{self.origin}/.leadglass/v1/callback"}

@@ -170,6 +170,7 @@ class _Shown(Gateway):
 @asynccontextmanager
 async def whole(folder: Path, keycloak: Keycloak, orthanc: Orthanc, more: str = "") -> AsyncIterator[Whole]:
     """Start everything in `folder`, and end it. `more` is added to the configuration."""
+    await asyncio.to_thread(keycloak.give, "radiologist")  # whoever was here before may have left others
     metrics = free_port()
     _write(folder, keycloak, orthanc, metrics, more)
     provider = IdentityProvider(keycloak.issuer, SystemClock())  # unused: people come from Keycloak
