@@ -22,7 +22,7 @@ Config = Annotated[Path, typer.Option("-c", "--config", help="The configuration;
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the project: a-z, 0-9 and dashes.")]
 _CONFIG = Path("leadglass.yaml")
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0  # a person is waited for, and the admin socket tells nothing by itself
 _OVER = frozenset({"confirmed", "refused"})
 
 
@@ -164,7 +164,7 @@ def reidentify(
         f"    {settings.public_url[0]}{asking['confirm']}\nwaiting...\n"
     )
     while (said := asked(settings, "GET", f"/reidentifications/{asking['request']}"))["state"] not in _OVER:
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_LOOK_SECONDS)  # until the person has answered
     if said["state"] == "refused":
         fail("whoever was asked to confirm it refused", "it is recorded", Exit.NO)
     if json:
